@@ -1,0 +1,86 @@
+"""Decides what a failed command says: one line for what its user can cause, a traceback for our own bugs."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf import Container
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from champion.errors import ChampionError, did_you_mean
+
+# Read before Hydra's own report is switched off below.
+WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print what a user can cause as one line on stderr and exit with status 1.
+
+    HYDRA_FULL_ERROR=1 shows the traceback instead, as it does for every Hydra application.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print several lines of its own and exit
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if WANTS_TRACEBACK or not _is_answer(error):
+            raise
+        sys.exit(f"Error: {one_line(error)}")
+
+
+def one_line(error: BaseException) -> str:
+    """Return what `error` has to say to the user, in one line."""
+    if isinstance(error, ChampionError):
+        return " ".join(str(error).split())
+    if isinstance(error, MissingConfigException):
+        return _missing_option(error)
+    if isinstance(error, OverrideParseException):
+        return f"'{error.override}' is not an override that can be read. Write key=value, as in seed=7."
+    if isinstance(error, InstantiationException):
+        return _not_made(error)
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        return _unknown_key(cause)
+    if isinstance(cause, MissingMandatoryValue):
+        return f"{cause.full_key} must be given, as in {cause.full_key}=VALUE."
+    if str(error).startswith("Ambiguous value"):
+        return f"{_first_line(error)}. Add -m to try each of them, or write [a,b] for a list."
+    return " ".join(str(error).split())
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Tell whether the user caused it: our own answers, and whatever Hydra refuses to compose."""
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    from_hydra = frames[-1].partition(".")[0] in ("hydra", "omegaconf", "antlr4")
+    return isinstance(error, ChampionError | HydraException | OmegaConfBaseException) or from_hydra
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    options = list(error.options or [])
+    if not group or not options:
+        return _first_line(error)
+    return f"{group} '{option}' is not one of {', '.join(options)}.{did_you_mean(option, options)}"
+
+
+def _not_made(error: InstantiationException) -> str:
+    key = str(error).rpartition("full_key: ")[2]
+    reason = str(error.__cause__ or _first_line(error)).partition(", set env var")[0]
+    return f"{key}: {' '.join(reason.split())}."
+
+
+def _unknown_key(error: OmegaConfBaseException) -> str:
+    key, parent = str(error.full_key), error.parent_node
+    siblings = [str(name) for name in parent] if isinstance(parent, Container) else []
+    prefix = key.rpartition(".")[0]
+    hint = did_you_mean(key, [f"{prefix}.{name}" if prefix else name for name in siblings])
+    return f"{key} is not a key of the config.{hint} `--cfg job` shows every key, +{key}=VALUE adds one."
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0].strip().rstrip(".")

@@ -1,0 +1,1 @@
+"""The bundled tables, each beside the script that built it and says where it comes from."""

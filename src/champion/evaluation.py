@@ -1,0 +1,76 @@
+"""Decides how a model is judged: which metrics, on which rows; what follows from them is promotion's decision."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import (
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    r2_score,
+    root_mean_squared_error,
+)
+from sklearn.pipeline import Pipeline
+
+from champion.data import Dataset
+from champion.errors import ConfigError, did_you_mean
+from champion.pipeline import fit
+
+METRICS: dict[str, Callable[..., float]] = {
+    "rmse": root_mean_squared_error,  # unit of the target
+    "r2": r2_score,  # 1 is perfect, 0 is as good as predicting the mean
+    "mae": mean_absolute_error,  # unit of the target
+    "mape": mean_absolute_percentage_error,  # a share: 0.2 is 20 %
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one fold showed: its number from 1, the metrics on its validation rows, the seconds of its fit."""
+
+    number: int
+    metrics: dict[str, float]
+    fit_seconds: float
+
+
+def check_objective(name: str) -> None:
+    """Raise ConfigError unless `name` is one of the metrics that cross-validation yields."""
+    choices = [f"cv_{metric}" for metric in METRICS]
+    if name not in choices:
+        raise ConfigError(f"objective '{name}' is not one of {', '.join(choices)}.{did_you_mean(name, choices)}")
+
+
+def score(y_true: pd.Series, y_pred: np.ndarray) -> dict[str, float]:
+    """Return every metric of predictions of shape (n_rows,) for a target of the same shape."""
+    return {name: float(metric(y_true, y_pred)) for name, metric in METRICS.items()}
+
+
+def cross_validate(
+    pipeline: Pipeline,
+    train: Dataset,
+    folds: Iterable[tuple[np.ndarray, np.ndarray]],
+    *,
+    threads: int | None = None,
+    on_fold: Callable[[Fold], None] = lambda _: None,
+) -> list[Fold]:
+    """Fit a copy of `pipeline` on each fold's training rows and score it on the fold's other rows.
+
+    `on_fold` hears of every fold as soon as it is done.
+    """
+    done = []
+    for number, (fit_rows, validation_rows) in enumerate(folds, start=1):
+        validation = train.take(validation_rows)
+        fitted = fit(pipeline, train.take(fit_rows), threads=threads)
+        fold = Fold(number, score(validation.y, fitted.model.predict(validation.X)), fitted.seconds)
+        done.append(fold)
+        on_fold(fold)
+    return done
+
+
+def summarise(folds: list[Fold]) -> dict[str, float]:
+    """Return each metric's mean over the folds as `cv_<metric>`, the RMSE's spread, and the seconds spent fitting."""
+    means = {f"cv_{name}": fmean(fold.metrics[name] for fold in folds) for name in METRICS}
+    spread = pstdev(fold.metrics["rmse"] for fold in folds)
+    return means | {"cv_rmse_std": spread, "fit_seconds": sum(fold.fit_seconds for fold in folds)}

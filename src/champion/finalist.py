@@ -1,0 +1,38 @@
+"""Decides what a finished configuration puts forward: one model, fitted on all training rows and judged once.
+
+This is the only place that reads the held-out rows.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from champion import evaluation, pipeline, report
+from champion.data import Dataset
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A fitted model with its metrics on the held-out rows, as `test_<metric>`, and the pictures that explain it."""
+
+    model: Pipeline
+    fit_seconds: float
+    metrics: dict[str, float]
+    files: list[Path]
+
+
+def prepare(
+    unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
+) -> Finalist:
+    """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
+    fitted = pipeline.fit(unfitted, train, threads=threads)
+    predicted: np.ndarray = fitted.model.predict(test.X)
+    metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted).items()}
+    importance = report.feature_importance(fitted.model, test, seed=seed)
+    files = [
+        *report.write_importance(folder, importance, unit=test.unit),
+        *report.write_pictures(folder, test.y, predicted, unit=test.unit),
+    ]
+    return Finalist(fitted.model, fitted.seconds, metrics, files)

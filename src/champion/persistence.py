@@ -1,0 +1,49 @@
+"""Decides how a fitted model is written and which types may come back: skops with an allow-list, never pickle."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import skops.io
+from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from champion.errors import ModelError
+
+# Beside what skops trusts by itself (scikit-learn's and NumPy's public types). None of them runs code when loaded.
+TRUSTED_TYPES = [
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBRegressor",
+]
+FILE = "model.skops"
+
+
+def load(folder: str | Path) -> Pipeline:
+    """Load the model that MLflow keeps in `folder`; raise ModelError where it holds any type not on the list.
+
+    The list is this module's and not the one in the model's own MLmodel file, which its writer chose.
+    """
+    file = Path(folder) / FILE
+    if not file.is_file():
+        raise ModelError(f"{folder} holds no {FILE}: only models saved by champion are loaded.")
+    try:
+        return skops.io.load(file, trusted=TRUSTED_TYPES)
+    except UntrustedTypesFoundException as error:
+        raise ModelError(f"{file} is refused, it holds types that aren't trusted: {error}") from error
+
+
+def check_saveable(model: Pipeline) -> None:
+    """Raise ModelError, naming the types, where `model` could be saved but never be loaded."""
+    unknown = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+    if foreign := sorted(set(unknown) - set(TRUSTED_TYPES)):
+        raise ModelError(
+            f"The model holds {', '.join(foreign)}, which champion.persistence.TRUSTED_TYPES doesn't list."
+        )
+
+
+def requirements(model: Pipeline) -> list[str]:
+    """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
+    library = type(model.named_steps["model"]).__module__.partition(".")[0]
+    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops", library.replace("sklearn", "scikit-learn")}
+    return [f"{package}=={version(package)}" for package in sorted(packages)]

@@ -1,0 +1,115 @@
+"""Decides how a request's body becomes columns: MLflow's four JSON forms, and CSV with a header line."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from champion.errors import RequestError
+from champion.schema import KINDS, Schema
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def read(body: bytes, content_type: str, schema: Schema) -> Columns:
+    """Return the cells of each column in `body`; schema.check() decides whether they fit the model.
+
+    Raises RequestError for another content type (415) and for a body that isn't what its type says (400).
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        return _read_json(body, schema)
+    if media_type == "text/csv":
+        return _read_csv(body, schema)
+    raise RequestError("Content-Type must be application/json or text/csv.", status=415)
+
+
+def _read_json(body: bytes, schema: Schema) -> Columns:
+    try:
+        content = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise RequestError(f"The body is not valid JSON: {error}.") from None
+    if not isinstance(content, dict) or len(content) != 1 or not set(content) <= set(FORMS):
+        raise RequestError(f"The body must be a JSON object with exactly one of the keys {', '.join(FORMS)}.")
+    [(form, table)] = content.items()
+    return FORMS[form](table, schema)
+
+
+def _split(table: Any, _schema: Schema) -> Columns:
+    says = "dataframe_split must be an object with 'columns', a list of names, and 'data', a list of rows."
+    if not isinstance(table, dict) or not {"columns", "data"} <= set(table) <= {"columns", "data", "index"}:
+        raise RequestError(says)
+    return _rows(table["columns"], table["data"], says)
+
+
+def _records(table: Any, _schema: Schema) -> Columns:
+    if not isinstance(table, list) or not all(isinstance(record, dict) for record in table):
+        raise RequestError("dataframe_records and instances must be a list of objects, one for each row.")
+    names = list(table[0]) if table else []
+    for row, record in enumerate(table, start=1):
+        if odd := set(names).symmetric_difference(record):
+            name = min(odd)[:80]
+            says = f"Column '{name}' must be in every row or in none, but row 1 and row {row} differ."
+            raise RequestError(says, column=name)
+    return {name: [record[name] for record in table] for name in names}
+
+
+def _instances(table: Any, schema: Schema) -> Columns:
+    if isinstance(table, list) and table and isinstance(table[0], list):
+        return _rows(schema.names, table, "Every row must be a list with one value for each column of the model.")
+    return _records(table, schema)
+
+
+def _inputs(table: Any, schema: Schema) -> Columns:
+    if not isinstance(table, dict):
+        return _instances(table, schema)
+    if not all(isinstance(cells, list) for cells in table.values()) or len(set(map(len, table.values()))) > 1:
+        raise RequestError("inputs must hold a list of values for each column, all of the same length.")
+    return table
+
+
+FORMS: dict[str, Callable[[Any, Schema], Columns]] = {
+    "dataframe_split": _split,
+    "dataframe_records": _records,
+    "inputs": _inputs,
+    "instances": _instances,
+}
+
+
+def _rows(names: Any, rows: Any, says: str) -> Columns:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not isinstance(rows, list):
+        raise RequestError(says)
+    if len(set(names)) < len(names):
+        raise RequestError("A column is named twice.")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise RequestError(f"Every row must be a list of {len(names)} values, but row {number} is not.")
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names}
+
+
+def _read_csv(body: bytes, schema: Schema) -> Columns:
+    try:
+        lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise RequestError("The body is not valid CSV in UTF-8.") from None
+    rows = [row for row in lines if row]
+    if not rows:
+        raise RequestError("The body must begin with a header line.")
+    columns = _rows(rows[0], rows[1:], "")
+    types = {column.name: KINDS[column.type].accepts for column in schema.columns}
+    return {name: [_cell(text, types.get(name, frozenset())) for text in cells] for name, cells in columns.items()}
+
+
+def _cell(text: str, accepts: frozenset[type]) -> Any:
+    """Return the value that `text` stands for in a column of these types; text where it stands for none of them."""
+    if text == "":
+        return None
+    for kind in (int, float):
+        if kind in accepts:
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    return {"true": True, "false": False}.get(text.lower(), text) if bool in accepts else text
