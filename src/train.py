@@ -3,6 +3,7 @@
 `python src/train.py --help` lists the groups; conf/config.yaml is the table of contents.
 """
 
+import gc
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,6 +38,8 @@ def train_one(cfg: DictConfig) -> float:
     # Imported here because they take seconds, and --help and --cfg do without them.
     from champion import console, data, evaluation, finalist, pipeline, report, split, tracking
 
+    if not gc.get_freeze_count():
+        gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
     evaluation.check_objective(cfg.objective)
     if not isinstance(cfg.final, bool):
         raise ConfigError(f"final must be true or false, but got {cfg.final!r}.")

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf import Container
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from champion.errors import ChampionError, did_you_mean
 
@@ -48,6 +54,8 @@ def one_line(error: BaseException) -> str:
         return _unknown_key(cause)
     if isinstance(cause, MissingMandatoryValue):
         return f"{cause.full_key} must be given, as in {cause.full_key}=VALUE."
+    if isinstance(cause, InterpolationResolutionError):
+        return f"{cause.full_key}: {_first_line(cause)}."
     if str(error).startswith("Ambiguous value"):
         return f"{_first_line(error)}. Add -m to try each of them, or write [a,b] for a list."
     return " ".join(str(error).split())

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from champion.data import Dataset
 from champion.errors import ConfigError, did_you_mean
-from champion.pipeline import fit
+from champion.pipeline import fit, predict
 
 METRICS: dict[str, Callable[..., float]] = {
     "rmse": root_mean_squared_error,  # unit of the target
@@ -63,7 +63,7 @@ def cross_validate(
     for number, (fit_rows, validation_rows) in enumerate(folds, start=1):
         validation = train.take(validation_rows)
         fitted = fit(pipeline, train.take(fit_rows), threads=threads)
-        fold = Fold(number, score(validation.y, fitted.model.predict(validation.X)), fitted.seconds)
+        fold = Fold(number, score(validation.y, predict(fitted.model, validation.X)), fitted.seconds)
         done.append(fold)
         on_fold(fold)
     return done

@@ -6,7 +6,6 @@ This is the only place that reads the held-out rows.
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 
 from champion import evaluation, pipeline, report
@@ -28,7 +27,7 @@ def prepare(
 ) -> Finalist:
     """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
     fitted = pipeline.fit(unfitted, train, threads=threads)
-    predicted: np.ndarray = fitted.model.predict(test.X)
+    predicted = pipeline.predict(fitted.model, test.X)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted).items()}
     importance = report.feature_importance(fitted.model, test, seed=seed)
     files = [

@@ -33,15 +33,6 @@ def load(folder: str | Path) -> Pipeline:
         raise ModelError(f"{file} is refused, it holds types that aren't trusted: {error}") from error
 
 
-def check_saveable(model: Pipeline) -> None:
-    """Raise ModelError, naming the types, where `model` could be saved but never be loaded."""
-    unknown = skops.io.get_untrusted_types(data=skops.io.dumps(model))
-    if foreign := sorted(set(unknown) - set(TRUSTED_TYPES)):
-        raise ModelError(
-            f"The model holds {', '.join(foreign)}, which champion.persistence.TRUSTED_TYPES doesn't list."
-        )
-
-
 def requirements(model: Pipeline) -> list[str]:
     """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
     library = type(model.named_steps["model"]).__module__.partition(".")[0]

@@ -6,6 +6,7 @@ from champion import registry
 from champion.data import Dataset
 from champion.errors import ModelError
 from champion.evaluation import score
+from champion.pipeline import predict
 from champion.registry import Version
 
 
@@ -45,7 +46,7 @@ def _decide(challenger: Version, challenger_rmse: float, test: Dataset) -> Decis
     except ModelError as error:
         return Decision(True, f"Champion, as version {champion.version} can't be loaded: {error}")
     try:
-        champion_rmse = score(test.y, model.predict(test.X))["rmse"]
+        champion_rmse = score(test.y, predict(model, test.X))["rmse"]
     except (ValueError, KeyError) as error:
         return Decision(False, f"Champion version {champion.version} can't be scored on these columns: {error}")
     return compare(challenger_rmse, champion_rmse, opponent=f"version {champion.version}")

@@ -19,13 +19,14 @@ import requests
 from filelock import FileLock, Timeout
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import Model, infer_signature
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sklearn.pipeline import Pipeline
+from sqlalchemy.exc import SQLAlchemyError
 
 from champion import persistence
 from champion.data import Dataset
-from champion.errors import ConfigError, TrackingError
+from champion.errors import ConfigError, ModelError, TrackingError
 from champion.home import REPOSITORY
 
 SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
@@ -51,16 +52,30 @@ class Run:
 
     def log_model(self, model: Pipeline, train: Dataset) -> str:
         """Save `model` with its signature, three example rows and pinned requirements; return the model's id."""
-        logged = mlflow.sklearn.log_model(
-            model,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=persistence.TRUSTED_TYPES,
-            signature=infer_signature(train.X, model.predict(train.X.head())),
-            input_example=train.X.head(3),
-            pip_requirements=persistence.requirements(model),
-        )
+        try:
+            with _quiet():
+                logged = _LoggedOnce.log(
+                    None,
+                    mlflow.sklearn,
+                    name="model",
+                    sk_model=model,
+                    serialization_format="skops",
+                    skops_trusted_types=persistence.TRUSTED_TYPES,
+                    signature=infer_signature(train.X, model.predict(train.X.head())),
+                    input_example=train.X.head(3),
+                    pip_requirements=persistence.requirements(model),
+                )
+        except MlflowException as error:
+            trusted = "champion.persistence.TRUSTED_TYPES lists the types that it may hold"
+            raise ModelError(f"The model can't be saved without pickle, {trusted}: {error.__context__}") from error
         return str(logged.model_id)
+
+
+class _LoggedOnce(Model):  # type: ignore[misc]
+    """An MLflow model that isn't tried on its example when it is logged: being saved has just loaded it again."""
+
+    def get_serving_input(self, path: str) -> None:
+        """Name no example to try."""
 
 
 def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> None:
@@ -78,11 +93,9 @@ def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> N
             _create_database(file, artifacts or "mlruns")
         elif not file.exists():
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `python src/train.py`.")
-    try:
-        mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(uri)
+    with _answered():
         mlflow.MlflowClient()
-    except MlflowException as error:
-        raise TrackingError(f"tracking.uri '{redact(uri)}' is refused by MLflow: {error}") from error
 
 
 @contextmanager
@@ -103,16 +116,17 @@ def start_run(
     could say so are marked KILLED first. `artifacts` is where a new experiment keeps its files, `folder` where this
     run's files are made, `config` the whole configuration as YAML.
     """
-    experiment_id = _experiment_id(experiment, artifacts)
-    _close_killed_runs(experiment_id)
     signal.signal(signal.SIGTERM, _exit)
     alive = FileLock(folder / ALIVE)
     tags = {**tags, **_provenance(dataset), "host": socket.gethostname(), "output_dir": str(folder)}
-    with alive, _run(experiment_id, name, {key: redact(value) for key, value in tags.items()}) as run:
-        mlflow.log_params(dict(params))
-        mlflow.log_input(_mlflow_dataset(dataset), context="training")
-        mlflow.log_text(redact(config), "config.yaml")
-        yield Run(run.info.run_id, name, experiment)
+    with _answered(), alive:
+        experiment_id = _experiment_id(experiment, artifacts)
+        _close_killed_runs(experiment_id)
+        with _run(experiment_id, name, {key: redact(value) for key, value in tags.items()}) as run:
+            mlflow.log_params(dict(params))
+            mlflow.log_input(_mlflow_dataset(dataset), context="training")
+            mlflow.log_text(redact(config), "config.yaml")
+            yield Run(run.info.run_id, name, experiment)
     Path(alive.lock_file).unlink(missing_ok=True)
 
 
@@ -131,6 +145,25 @@ def redact(text: str) -> str:
 
 
 @contextmanager
+def _answered() -> Iterator[None]:
+    """Turn what MLflow or its database refuses into a TrackingError of one line."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).partition("\n")[0][:300]
+        raise TrackingError(f"MLflow at '{redact(mlflow.get_tracking_uri())}' refuses: {reason}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide two of MLflow's warnings that the user can do nothing about."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")  # of a file's path
+        warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")  # they are meant
+        yield
+
+
+@contextmanager
 def _run(experiment_id: str, name: str, tags: dict[str, str]) -> Iterator[MlflowRun]:
     run = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags)
     try:
@@ -139,8 +172,6 @@ def _run(experiment_id: str, name: str, tags: dict[str, str]) -> Iterator[Mlflow
         failed = isinstance(error, Exception)
         mlflow.set_tag("reason", f"{type(error).__name__}: {redact(str(error))}"[:5000])
         mlflow.end_run("FAILED" if failed else "KILLED")
-        if isinstance(error, MlflowException):
-            raise TrackingError(f"MLflow at '{redact(mlflow.get_tracking_uri())}' refused: {error}") from error
         raise
     mlflow.end_run("FINISHED")
 
@@ -226,9 +257,7 @@ def _close_killed_runs(experiment_id: str) -> None:
 
 
 def _mlflow_dataset(dataset: Dataset) -> Any:
-    with warnings.catch_warnings():
-        # MLflow knows two ways to read a local file, which are the same one twice.
-        warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")
+    with _quiet():
         return mlflow.data.from_pandas(
             dataset.table, source=dataset.source, targets=dataset.target, name=dataset.name, digest=dataset.fingerprint
         )
