@@ -14,9 +14,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-IMPORTS = (
-    "import hydra, xgboost; from champion import console, data, evaluation, finalist, pipeline, report, split, tracking"
-)
+IMPORTS = "import hydra, xgboost; from champion import console, finalist, promotion, report, split, tracking"
 RUNS = {
     "random_forest 100": ["model.n_estimators=100"],
     "random_forest 150": [],

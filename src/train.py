@@ -36,22 +36,21 @@ def main(cfg: DictConfig) -> float:
 def train_one(cfg: DictConfig) -> float:
     """Cross-validate one model, track it and, if `final`, put it forward as challenger; return the objective."""
     # Imported here because they take seconds, and --help and --cfg do without them.
-    from champion import console, data, evaluation, finalist, pipeline, report, split, tracking
+    from champion import console, data, evaluation, finalist, pipeline, registry, report, split, tracking
 
     if not gc.get_freeze_count():
         gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
-    evaluation.check_objective(cfg.objective)
     if not isinstance(cfg.final, bool):
         raise ConfigError(f"final must be true or false, but got {cfg.final!r}.")
+    evaluation.check_objective(cfg.objective)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
     dataset = data.load(**cfg.data)
     train, test = split.hold_out(dataset, test_size=cfg.test_size, seed=cfg.seed)
     folds = split.folds(train, n_splits=cfg.n_splits, seed=cfg.seed)
     model = pipeline.build(instantiate(cfg.features, train.X), instantiate(cfg.model))
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    params = _params(cfg)
-
+    folder, params = Path(HydraConfig.get().runtime.output_dir), _params(cfg)
     console.opening(dataset, train, test, model=params["model"], seed=cfg.seed)
+
     with tracking.start_run(
         cfg.experiment_name or f"{dataset.name}_prediction",
         name=cfg.run_name or _run_name(params),
@@ -72,24 +71,25 @@ def train_one(cfg: DictConfig) -> float:
         run.log_files(report.write_evaluation(folder, params=params, dataset=dataset, folds=done, metrics=metrics))
         console.results(metrics, unit=dataset.unit)
         if cfg.final:
-            _put_forward(challenger, train, test, run=run, name=cfg.registered_model or f"{dataset.name}_predictor")
-    console.closing(run, folder=folder, ui=tracking.ui_command(), serve=cfg.final)
+            name = cfg.registered_model or f"{dataset.name}_predictor"
+            _put_forward(challenger, train, test, name=name, run=run, metrics=metrics)
+    console.closing(
+        run, folder=folder, ui=tracking.ui_command(), serve=registry.serve_command(name) if cfg.final else None
+    )
     return metrics[cfg.objective]
 
 
-def _put_forward(challenger: "Finalist", train: "Dataset", test: "Dataset", *, run: "Run", name: str) -> None:
+def _put_forward(
+    challenger: "Finalist", train: "Dataset", test: "Dataset", *, name: str, run: "Run", metrics: dict[str, float]
+) -> None:
     """Log and register the challenger's model, let it meet the champion, and say how it went."""
     from champion import console, promotion, registry
 
     run.log_files(*challenger.files)
-    version = registry.register(
-        name,
-        model_id=run.log_model(challenger.model, train),
-        run_id=run.id,
-        metrics=challenger.metrics,
-        description=f"{run.name}, trained by `{_command()}`.",
-    )
-    decision = promotion.final(version, rmse=challenger.metrics["test_rmse"], test=test)
+    model_id = run.log_model(challenger.model, train)
+    description = f"{run.name}, trained by `{_command()}`."
+    version = registry.register(name, model_id=model_id, run_id=run.id, metrics=metrics, description=description)
+    decision = promotion.final(version, rmse=metrics["test_rmse"], test=test)
     console.verdict(registry.get(name, version.version), decision)
 
 

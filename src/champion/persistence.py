@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import skops.io
 from sklearn.pipeline import Pipeline
@@ -31,6 +32,8 @@ def load(folder: str | Path) -> Pipeline:
         return skops.io.load(file, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:
         raise ModelError(f"{file} is refused, it holds types that aren't trusted: {error}") from error
+    except (BadZipFile, KeyError) as error:
+        raise ModelError(f"{file} is no skops file, or a damaged one: {error}") from error
 
 
 def requirements(model: Pipeline) -> list[str]:

@@ -36,7 +36,7 @@ def fit(pipeline: Pipeline, train: Dataset, *, threads: int | None = None) -> Fi
     The copy predicts with one thread: sums then always run in the same order, so equal models give equal digits,
     and a single row is answered without waking a thread pool. Raises ConfigError for a value the estimator refuses.
     """
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
+    if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads must be a whole number from 1, or null for every core, but got {threads!r}.")
     model = clone(pipeline)
     estimator = model.named_steps["model"]

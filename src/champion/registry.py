@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -92,6 +93,15 @@ def names() -> list[str]:
     return [model.name for model in MlflowClient().search_registered_models() if CHAMPION in model.aliases]
 
 
+def serve_command(name: str) -> str:
+    """Return the command that serves the champion of this name, in as few words as it needs."""
+    uri = mlflow.get_tracking_uri()
+    words = ["python", "serve.py"]
+    words += [] if names() == [name] else ["--model", name]
+    words += [] if uri == f"sqlite:///{home() / 'mlflow.db'}" else ["--tracking-uri", uri]
+    return shlex.join(words)
+
+
 def load(version: Version) -> Pipeline:
     """Load the version's model; raise ModelError where its files are gone or hold a type that isn't trusted."""
     return persistence.load(folder(version))
@@ -166,13 +176,17 @@ def _version(found: ModelVersion, aliases: Mapping[int, list[str]]) -> Version:
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
         run_id=found.run_id or "",
         description=found.description or "",
-        metrics={key: float(value) for key, value in found.tags.items() if key.startswith(("cv_", "test_"))},
+        metrics={key: float(value) for key, value in found.tags.items() if key.startswith(("cv_", "test_", "fit_"))},
     )
 
 
 def _aliases(name: str) -> dict[int, list[str]]:
     by_version: dict[int, list[str]] = {}
-    for alias, number in sorted(MlflowClient().get_registered_model(name).aliases.items()):
+    try:
+        model = MlflowClient().get_registered_model(name)
+    except MlflowException as error:
+        raise ModelError(f"There is no registered model '{name}'.") from error
+    for alias, number in sorted(model.aliases.items()):
         by_version.setdefault(int(number), []).append(alias)
     return by_version
 

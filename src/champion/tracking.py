@@ -7,6 +7,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -116,18 +117,15 @@ def start_run(
     could say so are marked KILLED first. `artifacts` is where a new experiment keeps its files, `folder` where this
     run's files are made, `config` the whole configuration as YAML.
     """
-    signal.signal(signal.SIGTERM, _exit)
-    alive = FileLock(folder / ALIVE)
     tags = {**tags, **_provenance(dataset), "host": socket.gethostname(), "output_dir": str(folder)}
-    with _answered(), alive:
+    with _answered(), _stops_on_sigterm(), _alive(folder):
         experiment_id = _experiment_id(experiment, artifacts)
         _close_killed_runs(experiment_id)
         with _run(experiment_id, name, {key: redact(value) for key, value in tags.items()}) as run:
             mlflow.log_params(dict(params))
-            mlflow.log_input(_mlflow_dataset(dataset), context="training")
+            _log_dataset(dataset)
             mlflow.log_text(redact(config), "config.yaml")
             yield Run(run.info.run_id, name, experiment)
-    Path(alive.lock_file).unlink(missing_ok=True)
 
 
 def ui_command() -> str:
@@ -194,8 +192,31 @@ def _provenance(dataset: Dataset) -> dict[str, str]:
     }
 
 
-def _exit(signum: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + signum)
+@contextmanager
+def _stops_on_sigterm() -> Iterator[None]:
+    """Let a SIGTERM end the run as an exception does, so that it is marked; only a main thread can be told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _alive(folder: Path) -> Iterator[None]:
+    """Hold the lock that shows other runs that this one's process lives; the system drops it with the process."""
+    try:
+        with FileLock(folder / ALIVE):
+            yield
+    finally:
+        (folder / ALIVE).unlink(missing_ok=True)
 
 
 def _check_server(uri: str) -> None:
@@ -246,18 +267,19 @@ def _close_killed_runs(experiment_id: str) -> None:
     mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     for run in client.search_runs([experiment_id], mine):
         output_dir = Path(run.data.tags.get("output_dir", ""))
-        try:
-            if output_dir.is_dir():
-                with FileLock(output_dir / ALIVE, timeout=0):
-                    pass
-        except Timeout:
-            continue
+        if output_dir.is_dir():
+            try:
+                FileLock(output_dir / ALIVE, timeout=0).acquire().lock.release()
+            except Timeout:
+                continue
+            (output_dir / ALIVE).unlink(missing_ok=True)
         client.set_tag(run.info.run_id, "reason", "its process was killed")
         client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _mlflow_dataset(dataset: Dataset) -> Any:
+def _log_dataset(dataset: Dataset) -> None:
     with _quiet():
-        return mlflow.data.from_pandas(
+        used = mlflow.data.from_pandas(
             dataset.table, source=dataset.source, targets=dataset.target, name=dataset.name, digest=dataset.fingerprint
         )
+        mlflow.log_input(used, context="training")

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from pydantic_core import from_json
@@ -109,7 +110,8 @@ def _cell(text: str, accepts: frozenset[type]) -> Any:
     for kind in (int, float):
         if kind in accepts:
             try:
-                return kind(text)
+                number = kind(text)
             except ValueError:
                 continue
+            return number if isfinite(number) else text
     return {"true": True, "false": False}.get(text.lower(), text) if bool in accepts else text

@@ -1,0 +1,153 @@
+"""What many tests share: the real commands as processes, and a home where five real runs have finished."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from champion import tracking
+from champion.data import Dataset
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RUNS = {
+    "random_forest_100": ["model.n_estimators=100", "model.max_depth=20"],
+    "gradient_boosting_400": ["model=gradient_boosting"],
+    "random_forest_150": ["model.n_estimators=150", "model.max_depth=20"],
+    "xgboost_600": ["model=xgboost"],
+    "random_forest_200": ["model.n_estimators=200", "model.max_depth=20"],
+}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder that stands for a fresh repository root: the database, outputs/ and mlruns/ are made in it."""
+
+    folder: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment of a command that keeps its things here."""
+        outside = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+        return {**outside, "CHAMPION_HOME": str(self.folder), "COLUMNS": "200"}
+
+    @property
+    def uri(self) -> str:
+        """The tracking URI of a run here."""
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        """Look into the database as MLflow's own user interface does."""
+        return mlflow.MlflowClient(self.uri)
+
+    def start(self, *overrides: str, **options: Any) -> subprocess.Popen[str]:
+        """Start `python src/train.py` with these overrides."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = [sys.executable, str(REPOSITORY / "src" / "train.py"), *overrides]
+        return subprocess.Popen(command, env=self.env, **{"cwd": REPOSITORY, **pipes, **options})
+
+    def train(self, *overrides: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run `python src/train.py` with these overrides to its end."""
+        process = self.start(*overrides, **options)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def statuses(self) -> dict[str, list[str]]:
+        """Return the status of every run, by its name."""
+        found: dict[str, list[str]] = {}
+        with sqlite3.connect(self.folder / "mlflow.db") as database:
+            for name, status in database.execute("select name, status from runs order by start_time"):
+                found.setdefault(name, []).append(status)
+        return found
+
+    @contextmanager
+    def serve(self, *options: str, port: int | None = None) -> Iterator[str]:
+        """Run `python serve.py` and yield the address it serves at."""
+        port = port or free_port()
+        command = [sys.executable, str(REPOSITORY / "serve.py"), "--port", str(port), *options]
+        with subprocess.Popen(command, env=self.env, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield wait_for(f"http://127.0.0.1:{port}", process)
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(timeout=30)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[str], *, seconds: float = 60) -> str:
+    """Return `url` as soon as its /ping answers; fail where the process ends before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if requests.get(f"{url}/ping", timeout=5).ok:
+                return url
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    raise AssertionError(f"{process.args!r} does not answer")
+
+
+def report(home: Home, name: str) -> dict[str, Any]:
+    """Return the evaluation report of the run of this name."""
+    content: dict[str, Any] = json.loads((home.folder / name / "evaluation_report.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Make a home with a database and nothing in it, for copying."""
+    home = Home(tmp_path_factory.mktemp("empty"))
+    tracking.connect(home.uri, artifacts=str(home.folder / "mlruns"))
+    return home
+
+
+@pytest.fixture
+def home(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Give a test a home of its own, with an empty database that this process is connected to."""
+    (tmp_path / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
+    monkeypatch.setenv("CHAMPION_HOME", str(tmp_path))
+    own = Home(tmp_path)
+    tracking.connect(own.uri)
+    return own
+
+
+@pytest.fixture(scope="session")
+def housing(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Run five real trainings on the bundled data, as processes; the tests look at what they left."""
+    home = Home(tmp_path_factory.mktemp("housing"))
+    (home.folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
+    for name, overrides in RUNS.items():
+        done = home.train(*overrides, f"hydra.run.dir={home.folder / name}")
+        assert done.returncode == 0, done.stderr
+        (home.folder / name / "console.txt").write_text(done.stdout + done.stderr)
+    return home
+
+
+@pytest.fixture(scope="session")
+def small() -> Dataset:
+    """Make a small table that can be learned: two numbers and a category, 200 rows."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"size": rng.uniform(20, 200, 200), "age": rng.integers(0, 90, 200) * 1.0})
+    X["place"] = rng.choice(["sea", "hill", "town"], 200)
+    y = X["size"] * 3000 - X["age"] * 500 + X["place"].map({"sea": 90e3, "hill": 20e3, "town": 0})
+    return Dataset(name="houses", source="houses.csv", unit="dollars", X=X, y=y.rename("price").astype("float64"))

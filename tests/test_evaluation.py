@@ -1,0 +1,68 @@
+"""evaluation.py: the metrics, and cross-validation without leaks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.ensemble import RandomForestRegressor
+
+from champion import evaluation, features, pipeline, split
+from champion.data import Dataset
+from champion.errors import ConfigError
+
+
+def test_metrics_are_what_their_names_say() -> None:
+    """Errors of 1 and 3 around targets of 10 give the figures a pencil gives."""
+    found = evaluation.score(pd.Series([10.0, 10.0, 20.0, 20.0]), np.array([11.0, 13.0, 20.0, 20.0]))
+    assert found == pytest.approx({"rmse": (10 / 4) ** 0.5, "r2": 1 - 10 / 100, "mae": 1.0, "mape": 0.1})
+
+
+class Recorder(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Remembers the rows it was fitted on, by their first column."""
+
+    fitted_on: list[set[float]] = []  # noqa: RUF012, shared by the copies
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Recorder":
+        """Remember."""
+        self.fitted_on.append(set(X[:, 0]))
+        self.mean_ = float(np.mean(y))
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Assert that none of the rows was learned from."""
+        assert not self.fitted_on[-1] & set(X[:, 0])
+        return np.full(len(X), self.mean_)
+
+
+def test_no_fold_is_scored_on_rows_it_learned_from(small: Dataset) -> None:
+    """Each fold fits a fresh copy on its own rows and predicts the others."""
+    described = pipeline.build(features.plain(small.X, max_categories=20), Recorder())
+    done = evaluation.cross_validate(described, small, split.folds(small, n_splits=4, seed=0))
+    assert [fold.number for fold in done] == [1, 2, 3, 4]
+    assert [len(rows) for rows in Recorder.fitted_on] == [150] * 4
+
+
+def test_folds_are_heard_of_as_they_finish(small: Dataset) -> None:
+    """A listener can stop the rest: it hears of the first fold before the second is fitted."""
+    described = pipeline.build(features.plain(small.X, max_categories=20), RandomForestRegressor(5, random_state=0))
+
+    def stop(fold: evaluation.Fold) -> None:
+        raise InterruptedError(fold.number)
+
+    with pytest.raises(InterruptedError, match="1"):
+        evaluation.cross_validate(described, small, split.folds(small, n_splits=4, seed=0), on_fold=stop)
+
+
+def test_summary_is_mean_spread_and_time() -> None:
+    """The objective is the mean over the folds; the time is the sum."""
+    metrics = [{"rmse": 1.0, "r2": 0.5, "mae": 1.0, "mape": 0.1}, {"rmse": 3.0, "r2": 0.7, "mae": 2.0, "mape": 0.3}]
+    folds = [evaluation.Fold(number, values, 0.5) for number, values in enumerate(metrics, start=1)]
+    expected = {"cv_rmse": 2, "cv_r2": 0.6, "cv_mae": 1.5, "cv_mape": 0.2, "cv_rmse_std": 1, "fit_seconds": 1}
+    assert evaluation.summarise(folds) == pytest.approx(expected)
+
+
+def test_objective_must_be_a_cross_validated_metric() -> None:
+    """Searching on the held-out rows is not offered."""
+    evaluation.check_objective("cv_mae")
+    with pytest.raises(ConfigError, match="objective 'test_rmse' is not one of cv_rmse, cv_r2, cv_mae, cv_mape"):
+        evaluation.check_objective("test_rmse")

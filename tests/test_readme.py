@@ -1,0 +1,112 @@
+"""README.md: what it says is what happens."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY, Home
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = [(kind, text.strip()) for kind, text in re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)]
+COMMANDS = [text for kind, text in BLOCKS if kind == "bash"]
+
+
+def block(beginning: str) -> str:
+    """Return the one block that begins like this."""
+    found: str = next(text for _, text in BLOCKS if text.startswith(beginning))
+    return found
+
+
+def shape(text: str) -> list[str]:
+    """Return the lines with every number, time and folder made equal."""
+    lines = [re.sub(r"\s+", " ", re.sub(r"\d[\d,./:-]*%?", "N", line)).strip() for line in text.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_readme_is_short() -> None:
+    """A newcomer reads it in one go."""
+    assert README.count("\n") < 150
+
+
+def test_first_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    """The first training of a fresh clone prints the lines of the README, its figures included."""
+    done = Home(tmp_path).train()
+    shown = next(text for _, text in BLOCKS if text.startswith("data "))
+    assert done.returncode == 0, done.stderr
+    printed = re.sub(r"mlflow ui .*", "mlflow ui", done.stdout).replace(f"{tmp_path}/", "")
+    assert shape(printed) == shape(shown)
+    for figure in ("RMSE", "MAE ", "R² "):
+        [ours] = [line for line in printed.splitlines() if line.startswith(figure)]
+        [theirs] = [line for line in shown.splitlines() if line.startswith(figure)]
+        for a, b in zip(re.findall(r"[\d,.]+", ours), re.findall(r"[\d,.]+", theirs), strict=True):
+            assert float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), rel=0.01)
+
+
+def test_curl_example_answers_what_the_readme_shows(housing: Home) -> None:
+    """The README's request gets {"predictions": [a price]}, as a prediction of the forest it trains."""
+    answer = json.loads(next(text for _, text in BLOCKS if text.startswith('{"predictions"')))
+    with housing.serve("--version", "3") as url:
+        request = block("curl").replace("http://localhost:5001", url)
+        got = json.loads(subprocess.run(shlex.split(request), capture_output=True, check=True).stdout)
+    assert got["predictions"] == pytest.approx(answer["predictions"], rel=0.01)
+
+
+def test_train_commands_compose() -> None:
+    """Every line of the block on training is a command that Hydra accepts."""
+    lines = [shlex.split(line, comments=True) for line in block("python src/train.py --help").splitlines()]
+    lines += [["python", "src/train.py", "data=csv", "data.path=houses.csv", "data.target=price"]]
+    for line in lines:
+        shown = [part for part in line if part != "-m"]
+        if "-m" in line:
+            shown = [part.partition(",")[0] for part in shown]
+        done = subprocess.run([*shown, "--cfg", "job"] if "--help" not in shown else shown, cwd=REPOSITORY, check=False)
+        assert done.returncode == 0, line
+
+
+def test_a_model_is_one_file(home: Home, tmp_path: Path) -> None:
+    """The file of the README, put into conf/model, trains and registers."""
+    conf = tmp_path / "more" / "model"
+    conf.mkdir(parents=True)
+    (conf / "extra_trees.yaml").write_text(block("# Forests with random cuts"))
+    assert yaml.safe_load(block("# Forests"))["_target_"] == "sklearn.ensemble.ExtraTreesRegressor"
+    done = home.train("--config-dir", str(conf.parent), "model=extra_trees", "model.n_estimators=10", "n_splits=2")
+    assert done.returncode == 0, done.stderr
+    assert "housing_price_predictor 1 in Production, champion" in done.stdout
+    assert home.statuses() == {"extra_trees_10": ["FINISHED"]}
+
+
+def test_a_dataset_is_one_file(home: Home, tmp_path: Path) -> None:
+    """A copy of conf/data/csv.yaml with a path and a target is a dataset."""
+    rows = [f"{size},{size * 1000}" for size in range(100)]
+    (tmp_path / "houses.csv").write_text("\n".join(["size,price", *rows]))
+    conf = tmp_path / "more" / "data"
+    conf.mkdir(parents=True)
+    text = (REPOSITORY / "conf" / "data" / "csv.yaml").read_text()
+    text = re.sub(r"path: \?\?\?", f"path: {tmp_path / 'houses.csv'}", text)
+    (conf / "houses.yaml").write_text(re.sub(r"target: \?\?\?", "target: price", text))
+    done = home.train("--config-dir", str(conf.parent), "data=houses", "experiment=quick")
+    assert done.returncode == 0, done.stderr
+    assert "houses: 100 rows, 1 columns to predict price" in done.stdout
+
+
+def test_tree_names_what_is_there() -> None:
+    """Every path of the README's tree exists, but those that a run makes."""
+    named = [line.split("  ")[0].strip() for line in block("conf/  ").splitlines()]
+    for entry in named:
+        for path in entry.split():
+            places = [REPOSITORY / path, REPOSITORY / "conf" / path]
+            assert path in ("mlflow.db", "mlruns/") or any(place.exists() for place in places), path
+
+
+def test_commands_use_the_pinned_versions() -> None:
+    """Both install commands are one line, and constrained; the constraints name no address."""
+    installs = [command for command in COMMANDS if command.startswith("pip install")]
+    assert len(installs) == 2
+    assert all("-c constraints.txt" in command and "\n" not in command for command in installs)
+    pinned = [line for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+]+", line) for line in pinned)

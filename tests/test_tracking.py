@@ -1,0 +1,126 @@
+"""tracking.py: connect, start a run, log to it, end it."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Run as MlflowRun
+
+from champion import tracking
+from champion.data import Dataset
+from champion.errors import ConfigError, TrackingError
+from tests.conftest import Home
+
+
+@pytest.fixture
+def wrong_server() -> Iterator[str]:
+    """Serve HTTP that isn't MLflow's."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def start(home: Home, small: Dataset, **options: object) -> AbstractContextManager[tracking.Run]:
+    """Start a run of the small table."""
+    given = {
+        "name": "random_forest_3",
+        "artifacts": str(home.folder / "mlruns"),
+        "folder": home.folder,
+        "dataset": small,
+        "params": {"n_estimators": 3},
+        "tags": {},
+        "config": "seed: 42",
+    }
+    return tracking.start_run("houses_prediction", **{**given, **options})  # type: ignore[arg-type]
+
+
+def only_run(home: Home) -> MlflowRun:
+    """Return the single run of the experiment."""
+    experiment = home.client.get_experiment_by_name("houses_prediction")
+    [run] = home.client.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_run_is_remembered_before_the_work_begins(home: Home, small: Dataset) -> None:
+    """Params, data and config are there while the run goes on."""
+    with start(home, small):
+        run = only_run(home)
+        assert run.info.status == "RUNNING"
+        assert run.data.params == {"n_estimators": "3"}
+        assert run.inputs.dataset_inputs[0].dataset.digest == small.fingerprint
+    assert only_run(home).info.status == "FINISHED"
+
+
+def test_artifacts_lie_where_the_config_says(home: Home, small: Dataset) -> None:
+    """A file that is logged is found below tracking.artifacts, wherever the command was typed."""
+    file = home.folder / "note.txt"
+    file.write_text("hello")
+    with start(home, small) as run:
+        run.log_files(file)
+    [kept] = list((home.folder / "mlruns").rglob("note.txt"))
+    assert kept.read_text() == "hello"
+    assert not (Path.cwd() / "mlruns" / "houses_prediction").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED")]
+)
+def test_run_that_breaks_off_says_why(home: Home, small: Dataset, error: type[BaseException], status: str) -> None:
+    """No run is left RUNNING by an exception, and its tag tells the reason."""
+    with pytest.raises(error), start(home, small):
+        raise error("the reason")
+    run = only_run(home)
+    assert (run.info.status, run.data.tags["reason"]) == (status, f"{error.__name__}: the reason")
+    assert not (home.folder / ".running").exists() or status
+
+
+def test_passwords_are_not_remembered(home: Home, small: Dataset) -> None:
+    """A password in a URL reaches neither tags nor the config artifact."""
+    secret = "postgresql://me:hunter2@db/mlflow"  # noqa: S105, the point of the test
+    with start(home, small, tags={"command": f"train tracking.uri={secret}"}, config=f"uri: {secret}"):
+        pass
+    kept = [path.read_text() for path in (home.folder / "mlruns").rglob("config.yaml")]
+    assert kept == ["uri: postgresql://me:***@db/mlflow"]
+    assert "hunter2" not in str(only_run(home).data.tags)
+
+
+def test_deleted_experiment_is_answered(home: Home, small: Dataset) -> None:
+    """A name that MLflow keeps in its bin is said to be there."""
+    with start(home, small):
+        pass
+    home.client.delete_experiment(home.client.get_experiment_by_name("houses_prediction").experiment_id)
+    with pytest.raises(TrackingError, match="experiment_name 'houses_prediction' was deleted"), start(home, small):
+        pass
+
+
+def test_wrong_server_is_answered(wrong_server: str) -> None:
+    """A server that isn't MLflow's is told from one that is."""
+    with pytest.raises(TrackingError, match="is no MLflow server that answers: status 501"):
+        tracking.connect(wrong_server)
+
+
+def test_address_must_be_text() -> None:
+    """A null address is a mistake in the config."""
+    with pytest.raises(ConfigError, match=r"tracking\.uri must be the address"):
+        tracking.connect(None)  # type: ignore[arg-type]
+
+
+def test_looking_creates_no_database(tmp_path: Path) -> None:
+    """Who only wants to read is told that there is nothing, and leaves nothing."""
+    with pytest.raises(TrackingError, match="There is no champion yet"):
+        tracking.connect(f"sqlite:///{tmp_path / 'mlflow.db'}", create=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ui_command_is_bare_where_mlflow_looks_by_itself(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder of mlflow.db the command needs no address."""
+    assert tracking.ui_command() == f"mlflow ui --backend-store-uri {home.uri}"
+    monkeypatch.chdir(home.folder)
+    assert tracking.ui_command() == "mlflow ui"

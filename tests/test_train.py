@@ -1,0 +1,322 @@
+"""train.py: what a user sees and keeps of a run, started as the process it is."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow.entities import Run
+
+from tests.conftest import REPOSITORY, RUNS, Home, report
+
+BOUNDS = {
+    "random_forest_100": (0.812, 0.830),
+    "random_forest_150": (0.812, 0.830),
+    "random_forest_200": (0.812, 0.830),
+    "gradient_boosting_400": (0.825, 1),
+    "xgboost_600": (0.838, 1),
+}
+
+
+def run_of(home: Home, name: str) -> Run:
+    """Return the MLflow run of this name."""
+    [experiment] = [found for found in home.client.search_experiments() if found.name == "housing_price_prediction"]
+    [run] = home.client.search_runs([experiment.experiment_id], f"attributes.run_name = '{name}'")
+    return run
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_models_reach_the_accuracy_that_the_table_allows(housing: Home, name: str) -> None:
+    """R² on the held-out rows lies where a right split and right features put it: not lower, not higher."""
+    low, high = BOUNDS[name]
+    assert low <= report(housing, name)["metrics"]["test_r2"] <= high
+
+
+def test_same_command_gives_the_same_digits(housing: Home, tmp_path: Path) -> None:
+    """Every metric of a repeated run is equal to the last digit, whatever the threads did."""
+    for name in ("gradient_boosting_400", "random_forest_100", "xgboost_600"):
+        again = housing.train(
+            *RUNS[name], "registered_model=again", "experiment_name=again", f"hydra.run.dir={tmp_path / name}"
+        )
+        assert again.returncode == 0, again.stderr
+        repeated = json.loads((tmp_path / name / "evaluation_report.json").read_text())["metrics"]
+        first = report(housing, name)["metrics"]
+        assert {**repeated, "fit_seconds": 0} == {**first, "fit_seconds": 0}
+
+
+def test_run_has_flat_params_under_the_names_of_the_command_line(housing: Home) -> None:
+    """Params are what MLflow's parallel coordinates draw: one level, short names."""
+    params = run_of(housing, "random_forest_150").data.params
+    expected = {"model": "random_forest", "features": "plain", "n_estimators": "150", "max_depth": "20", "seed": "42"}
+    assert expected.items() <= params.items()
+    assert not [name for name in params if "." in name or name.startswith("_")]
+
+
+def test_run_has_every_metric(housing: Home) -> None:
+    """Cross-validated and held-out metrics and the time stand in MLflow as they do in the report."""
+    metrics = run_of(housing, "xgboost_600").data.metrics
+    named = {"cv_rmse", "cv_rmse_std", "cv_r2", "test_rmse", "test_r2", "test_mae", "test_mape", "fit_seconds"}
+    assert named <= set(metrics)
+    assert metrics == pytest.approx(report(housing, "xgboost_600")["metrics"])
+
+
+def test_run_says_which_data_code_and_command_made_it(housing: Home) -> None:
+    """The tags and the dataset input are enough to repeat the run."""
+    run = run_of(housing, "gradient_boosting_400")
+    assert run.data.tags["command"].startswith("python src/train.py model=gradient_boosting")
+    assert run.data.tags["data_fingerprint"] == report(housing, "xgboost_600")["data"]["fingerprint"]
+    assert (run.data.tags["data_rows"], run.data.tags["data_columns"]) == ("20640", "10")
+    assert run.data.tags["git_commit"]
+    [used] = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("housing_price", run.data.tags["data_fingerprint"])
+
+
+def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> None:
+    """The artifacts hold the resolved config, the report, importance as CSV and picture, and two pictures."""
+    run = run_of(housing, "random_forest_200")
+    kept = {file.path for file in housing.client.list_artifacts(run.info.run_id)}
+    assert kept == {
+        "config.yaml",
+        "evaluation_report.json",
+        "feature_importance.csv",
+        "feature_importance.png",
+        "predicted_vs_actual.png",
+        "residuals.png",
+    }
+    config = yaml.safe_load(
+        Path(housing.client.download_artifacts(run.info.run_id, "config.yaml", str(tmp_path))).read_text()
+    )
+    assert config["model"]["random_state"] == 42
+
+
+def test_income_and_place_matter_most(housing: Home) -> None:
+    """The feature importance names what every study of this table names."""
+    with (housing.folder / "xgboost_600" / "feature_importance.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["feature"] for row in rows[:3]} == {"longitude", "latitude", "median_income"}
+
+
+def test_console_shows_data_folds_results_and_what_next(housing: Home) -> None:
+    """A person sees what was learned from what, each fold, results in dollars, and the next commands."""
+    text = (housing.folder / "xgboost_600" / "console.txt").read_text()
+    for part in (
+        "20,640 rows, 9 columns to predict median_house_value, in dollars",
+        "16,512 rows to train on, 4,128 held out, seed 42",
+        "fold 1/5",
+        "fold 5/5",
+        "xgboost_600 in housing_price_prediction",
+        "mlflow ui --backend-store-uri",
+        "python serve.py",
+    ):
+        assert part in text
+    assert "Warning" not in text
+    assert "INFO" not in text
+
+
+def test_help_shows_program_groups_and_examples() -> None:
+    """--help fits a screen and names every group with its options."""
+    shown = subprocess.run(
+        ["python", "src/train.py", "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    lines = shown.stdout.strip().splitlines()
+    assert len(lines) < 25
+    for group in ("data", "experiment", "features", "model", "tracking"):
+        options = sorted(file.stem for file in (REPOSITORY / "conf" / group).glob("*.yaml"))
+        assert f"{group}: {', '.join(options)}" in lines
+    assert sum(line.strip().startswith("python src/train.py") for line in lines) == 3
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"]])
+def test_looking_at_the_config_imports_nothing_heavy(flags: list[str], tmp_path: Path) -> None:
+    """--help and --cfg job answer without mlflow, scikit-learn, xgboost or pandas, and leave nothing behind."""
+    env = {**os.environ, "CHAMPION_HOME": str(tmp_path)}
+    command = [sys.executable, "-X", "importtime", "src/train.py", *flags]
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert imported & {"hydra"}
+    assert not imported & {"mlflow", "sklearn", "xgboost", "pandas", "optuna"}
+    assert not list(tmp_path.iterdir())
+
+
+def silent_server() -> socket.socket:
+    """Listen and never answer."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    return server
+
+
+MISTAKES = {
+    "group": (
+        ["model=xgbost"],
+        "model 'xgbost' is not one of gradient_boosting, random_forest, xgboost. Did you mean 'xgboost'?",
+    ),
+    "key": (["model.max_dept=3"], "model.max_dept is not a key of the config. Did you mean 'model.max_depth'?"),
+    "top key": (["sed=3"], "sed is not a key of the config. Did you mean 'seed'?"),
+    "override": (["seed"], "'seed' is not an override that can be read. Write key=value"),
+    "recipe": (["experiment=quik"], "experiment 'quik' is not one of quick."),
+    "value": (
+        ["model.max_depth=abc"],
+        "with model.max_depth=abc: The 'max_depth' parameter of RandomForestRegressor must be",
+    ),
+    "xgboost value": (["model=xgboost", "model.max_depth=abc"], "with model.max_depth=abc: Invalid Parameter format"),
+    "feature value": (["features.max_categories=zz"], "The 'max_categories' parameter of OneHotEncoder must be"),
+    "unknown parameter": (
+        ["+model.foo=3"],
+        "model: RandomForestRegressor.__init__() got an unexpected keyword argument 'foo'.",
+    ),
+    "two values": (
+        ["model=xgboost,random_forest"],
+        "Ambiguous value for argument 'model=xgboost,random_forest'. Add -m",
+    ),
+    "interpolation": (["seed=${nope}"], "seed: Interpolation key 'nope' not found."),
+    "null group": (["model=null"], "Config group override must be a string or a list."),
+    "final": (["final=maybe"], "final must be true or false, but got 'maybe'."),
+    "objective": (["objective=rmse"], "objective 'rmse' is not one of cv_rmse,"),
+    "test_size": (["test_size=2"], "test_size must lie between 0 and 1, but got 2."),
+    "seed": (["seed=-1"], "seed must be a whole number from 0"),
+    "n_splits": (["n_splits=1"], "n_splits must be a whole number from 2 to 16512"),
+    "threads": (["threads=0"], "threads must be a whole number from 1"),
+    "target": (["data.target=median_house"], "data.target 'median_house' is not a column of"),
+    "missing file": (["data.path=nope.csv"], "data.path: there is no file"),
+    "no path": (["data=csv"], "data.path must be given, as in data.path=VALUE."),
+    "database": (
+        ["tracking.uri=sqlite:////proc/no/mlflow.db"],
+        "tracking.uri: the database /proc/no/mlflow.db can't be created",
+    ),
+    "no database": (["tracking.uri=sqlite:///{repository}/LICENSE"], "file is not a database"),
+    "scheme": (["tracking.uri=foo://bar"], "unsupported URI 'foo://bar'"),
+    "no server": (
+        ["tracking=server", "tracking.uri=http://127.0.0.1:9"],
+        "is no MLflow server that answers: no connection.",
+    ),
+    "silent server": (["tracking=server", "tracking.uri=http://127.0.0.1:{port}"], "no answer in time."),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_answered_in_one_line(home: Home, mistake: str) -> None:
+    """A user's mistake ends with one line on stderr and status 1, within 15 s; nothing is registered."""
+    overrides, says = MISTAKES[mistake]
+    with silent_server() as server:
+        filled = {"port": server.getsockname()[1], "repository": REPOSITORY}
+        started = time.monotonic()
+        done = home.train(
+            *(
+                override.format(**filled) if "{" in override and "$" not in override else override
+                for override in overrides
+            )
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert says in done.stderr
+    assert time.monotonic() - started < 15
+    assert not home.client.search_registered_models()
+    assert "RUNNING" not in str(home.statuses())
+
+
+def test_traceback_on_request(home: Home) -> None:
+    """HYDRA_FULL_ERROR=1 shows where a mistake was noticed, as for every Hydra application."""
+    command = [sys.executable, "src/train.py", "test_size=2"]
+    env = {**home.env, "HYDRA_FULL_ERROR": "1"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_failed_run_carries_its_reason(home: Home) -> None:
+    """A run that fails after it began is FAILED in MLflow, and says why."""
+    home.train("model.max_depth=abc")
+    assert home.statuses() == {"random_forest_150": ["FAILED"]}
+    reason = run_of(home, "random_forest_150").data.tags["reason"]
+    assert reason.startswith("ConfigError: The model can't be fitted with model.max_depth=abc")
+
+
+def wait_for_fold(process: "subprocess.Popen[str]") -> None:
+    """Return when the process has printed its first fold."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("fold 1"):
+            return
+    raise AssertionError("no fold was finished")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_stopped_run_is_marked_killed(home: Home, sent: signal.Signals, status: int) -> None:
+    """A run that is told to stop says so in MLflow before it goes."""
+    with home.start() as process:
+        wait_for_fold(process)
+        process.send_signal(sent)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "Traceback" not in err
+    assert home.statuses() == {"random_forest_150": ["KILLED"]}
+
+
+def test_next_run_closes_a_killed_one(home: Home) -> None:
+    """A run killed without warning leaves a RUNNING entry; the next run marks it KILLED, and spares living ones."""
+    with home.start() as killed:
+        wait_for_fold(killed)
+        killed.kill()
+    with home.start("model=xgboost") as alive:
+        wait_for_fold(alive)
+        done = home.train("experiment=quick")
+        assert done.returncode == 0, done.stderr
+        assert home.statuses()["random_forest_150"] == ["KILLED"]
+        assert home.statuses()["xgboost_600"] == ["RUNNING"]
+        alive.communicate(timeout=120)
+    assert home.statuses()["xgboost_600"] == ["FINISHED"]
+    assert not list((home.folder / "outputs").rglob(".running")) or killed.returncode
+
+
+@pytest.mark.parametrize("after", [2.8, 3.2, 3.6])
+def test_killed_first_run_leaves_no_broken_database(tmp_path: Path, after: float) -> None:
+    """A process killed while the database is being made leaves nothing that the next one trips over."""
+    home = Home(tmp_path)
+    with home.start("experiment=quick") as first:
+        time.sleep(after)
+        first.kill()
+    done = home.train("experiment=quick")
+    assert done.returncode == 0, done.stderr
+    assert home.statuses()["gradient_boosting_50"][-1] == "FINISHED"
+
+
+def test_three_first_runs_at_once(tmp_path: Path) -> None:
+    """Processes that start together in a fresh clone share one whole database and agree on one champion."""
+    home = Home(tmp_path)
+    started = [home.start("experiment=quick", "final=true", f"seed={seed}") for seed in range(3)]
+    for process in started:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert home.statuses() == {"gradient_boosting_50": ["FINISHED"] * 3}
+    versions = json.loads((home.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
+    assert len(versions) == 3
+    assert [version["stage"] for version in versions].count("Production") == 1
+    assert [version["aliases"] for version in versions].count(["champion"]) == 1
+
+
+def test_own_table_needs_only_a_path_and_a_target(home: Home) -> None:
+    """A CSV file of the user's trains and registers under its own name, relative to where the command is typed."""
+    rows = [f"{size},{'sea' if size % 3 else 'hill'},{size * 1000 + 5000 * (size % 3)}" for size in range(100)]
+    (home.folder / "houses.csv").write_text("\n".join(["size,place,price", *rows]))
+    done = home.train("data=csv", "data.path=houses.csv", "data.target=price", "model=xgboost", cwd=home.folder)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert [model.name for model in home.client.search_registered_models()] == ["houses_predictor"]
+    assert "compare   mlflow ui\n" in done.stdout
+
+
+def test_main_returns_the_objective_to_a_sweep(home: Home) -> None:
+    """Hydra's -m runs every combination; each trial is a run of its own."""
+    done = home.train("-m", "experiment=quick", "model.max_iter=10,20")
+    assert done.returncode == 0, done.stderr
+    assert home.statuses() == {"gradient_boosting_10": ["FINISHED"], "gradient_boosting_20": ["FINISHED"]}
+    assert not home.client.search_registered_models()
