@@ -1,0 +1,94 @@
+"""Decides where MLflow keeps things: a server that answers, or a database that is whole."""
+
+import logging
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+from filelock import FileLock
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+from sqlalchemy.exc import SQLAlchemyError
+
+from champion.errors import ConfigError, TrackingError
+
+SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
+SQLITE = "sqlite:///"
+
+
+def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> None:
+    """Point MLflow at `uri`; where it names an SQLite file that isn't there, create it if `create`.
+
+    Raises TrackingError when a server doesn't answer within seconds, or there is no database.
+    """
+    if not isinstance(uri, str):
+        raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
+    if uri.startswith(("http://", "https://")):
+        _check_server(uri)
+    elif uri.startswith(SQLITE):
+        file = Path(uri.removeprefix(SQLITE))
+        if create:
+            _create_database(file, artifacts or "mlruns")
+        elif not file.exists():
+            raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `python src/train.py`.")
+    mlflow.set_tracking_uri(uri)
+    with refusals_in_one_line():
+        mlflow.MlflowClient()
+
+
+def ui_command() -> str:
+    """Return what shows the runs in a browser: a command, or the address of a server that already does."""
+    uri = mlflow.get_tracking_uri()
+    if not uri.startswith(SQLITE):
+        return redact(uri)
+    at_hand = Path(uri.removeprefix(SQLITE)) == Path.cwd() / "mlflow.db"  # where MLflow looks by itself
+    return "mlflow ui" if at_hand else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+
+
+def redact(text: str) -> str:
+    """Return `text` with the password of every URL in it replaced by ***."""
+    return re.sub(r"(\w+://[^\s:/@]*):[^\s/@]+@", r"\1:***@", text)
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Turn what MLflow or its database refuses into a TrackingError."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = redact(str(error)).partition("\n")[0][:300]
+        raise TrackingError(f"MLflow at '{redact(mlflow.get_tracking_uri())}' refuses: {reason}") from error
+
+
+def _check_server(uri: str) -> None:
+    """Ask once, where MLflow itself would try again for minutes."""
+    try:
+        answer = http_request(get_default_host_creds(uri), "/health", "GET", timeout=SERVER_SECONDS, max_retries=0)
+        reason = "" if answer.ok else f"status {answer.status_code}"
+    except MlflowException as error:
+        reason = "no answer in time" if "timed out" in str(error).lower() else "no connection"
+    if reason:
+        remedy = "Start one with `mlflow server`, or choose tracking=local."
+        raise TrackingError(f"tracking.uri '{redact(uri)}' is no MLflow server that answers: {reason}. {remedy}")
+
+
+def _create_database(file: Path, artifacts: str) -> None:
+    """Create the database beside its place and move it there whole: a killed process leaves none half made."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock"):
+            if file.exists():
+                return
+            draft = file.with_name(f"{file.name}.draft")
+            draft.unlink(missing_ok=True)
+            logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+            SqlAlchemyStore(f"{SQLITE}{draft}", artifacts).engine.dispose()
+            os.replace(draft, file)
+    except OSError as error:
+        raise TrackingError(f"tracking.uri: the database {file} can't be created: {error.strerror}.") from error

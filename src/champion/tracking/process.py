@@ -1,0 +1,66 @@
+"""Decides how a run's process shows that it lives, and what becomes of the run of one that was killed."""
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from filelock import FileLock, Timeout
+from mlflow import MlflowClient
+
+ALIVE = ".running"  # in the run's output folder, locked by its process as long as that lives
+
+
+@contextmanager
+def alive(folder: Path) -> Iterator[dict[str, str]]:
+    """Hold the lock that shows other runs that this process lives, and yield the tags by which they find it.
+
+    The system drops the lock with the process, however that ends.
+    """
+    try:
+        with FileLock(folder / ALIVE):
+            yield {"host": socket.gethostname(), "output_dir": str(folder)}
+    finally:
+        (folder / ALIVE).unlink(missing_ok=True)
+
+
+@contextmanager
+def stops_on_sigterm() -> Iterator[None]:
+    """Let a SIGTERM end the run as an exception does, so that it is marked; only a main thread can be told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def close_killed_runs(experiment_id: str) -> None:
+    """Mark runs of this machine as KILLED that are RUNNING in MLflow, but whose process is gone."""
+    client = MlflowClient()
+    mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
+    for run in client.search_runs([experiment_id], mine):
+        if not _is_alive(Path(run.data.tags.get("output_dir", ""))):
+            client.set_tag(run.info.run_id, "reason", "its process was killed")
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _is_alive(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    try:
+        with FileLock(folder / ALIVE, timeout=0):
+            pass
+    except Timeout:
+        return True
+    (folder / ALIVE).unlink(missing_ok=True)
+    return False
