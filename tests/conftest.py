@@ -95,12 +95,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(url: str, process: subprocess.Popen[str], *, seconds: float = 60) -> str:
-    """Return `url` as soon as its /ping answers; fail where the process ends before."""
+def wait_for(url: str, process: subprocess.Popen[str], *, path: str = "ping", seconds: float = 60) -> str:
+    """Return `url` as soon as this path of it answers; fail where the process ends before."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if requests.get(f"{url}/ping", timeout=5).ok:
+            if requests.get(f"{url}/{path}", timeout=5).ok:
                 return url
         except requests.ConnectionError:
             time.sleep(0.1)

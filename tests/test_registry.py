@@ -70,13 +70,13 @@ def test_interrupted_promotion_is_mended_by_the_next(home: Home, small: Dataset)
 def test_loaded_version_predicts(home: Home, small: Dataset) -> None:
     """What comes back from the registry is the pipeline that went in, with its columns and example rows."""
     version = put_forward(small, home)
-    schema, example = registry.interface(version)
-    assert [(column.name, column.type, column.required) for column in schema.columns] == [
+    stored = registry.load(version)
+    assert [(column.name, column.type, column.required) for column in stored.schema.columns] == [
         ("size", "double", True),
         ("age", "double", True),
         ("place", "string", True),
     ]
-    assert registry.load(version).predict(example) == pytest.approx(small.y.head(3), rel=0.5)
+    assert stored.pipeline.predict(stored.example) == pytest.approx(small.y.head(3), rel=0.5)
 
 
 def test_version_whose_files_are_gone_is_said(home: Home, small: Dataset) -> None:

@@ -73,7 +73,7 @@ def test_answer_is_the_models_prediction(url: str, housing: Home) -> None:
         500, random_state=1
     )
     answer = ask(url, {"dataframe_split": rows.to_dict(orient="split", index=False)}).json()
-    assert answer == {"predictions": pytest.approx(registry.load(champion).predict(rows).tolist(), rel=1e-12)}
+    assert answer == {"predictions": pytest.approx(registry.load(champion).pipeline.predict(rows).tolist(), rel=1e-12)}
 
 
 def test_every_form_gets_the_same_answer(url: str) -> None:

@@ -42,7 +42,7 @@ def _decide(challenger: Version, challenger_rmse: float, test: Dataset) -> Decis
     if champion is None:
         return Decision(True, "Champion as the first of its name.")
     try:
-        model = registry.load(champion)
+        model = registry.load(champion).pipeline
     except ModelError as error:
         return Decision(True, f"Champion, as version {champion.version} can't be loaded: {error}")
     try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 import pandas as pd
@@ -22,7 +23,7 @@ from sklearn.pipeline import Pipeline
 from champion import persistence
 from champion.errors import ModelError
 from champion.home import home
-from champion.schema import Column, Schema
+from champion.schema import KINDS, Column, Schema
 
 CHAMPION = "champion"  # the alias that serve.py follows, and the tag that shows it in lists
 
@@ -46,6 +47,15 @@ class Version:
         return f"models:/{self.name}/{self.version}"
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What a version's files hold: the pipeline, the columns that it wants, and example rows that show them."""
+
+    pipeline: Pipeline
+    schema: Schema
+    example: pd.DataFrame
+
+
 @contextmanager
 def locked() -> Iterator[None]:
     """Let one process of this machine at a time decide who is champion."""
@@ -66,6 +76,7 @@ def register(name: str, *, model_id: str, run_id: str, metrics: Mapping[str, flo
     added = client.create_model_version(
         name,
         source=f"models:/{model_id}",
+        model_id=model_id,
         run_id=run_id,
         tags={metric: repr(value) for metric, value in metrics.items()},
         description=description,
@@ -102,29 +113,21 @@ def serve_command(name: str) -> str:
     return shlex.join(words)
 
 
-def load(version: Version) -> Pipeline:
-    """Load the version's model; raise ModelError where its files are gone or hold a type that isn't trusted."""
-    return persistence.load(folder(version))
-
-
-def interface(version: Version) -> tuple[Schema, pd.DataFrame]:
-    """Return the columns that the version's model wants, and the example rows it was saved with."""
-    saved = Model.load(str(folder(version)))
-    example: pd.DataFrame = saved.load_input_example(str(folder(version)))
-    if saved.signature is None or example is None:
-        raise ModelError(
-            f"{version.uri} has no signature or no input example; only models saved by champion have both."
-        )
-    columns = [Column(column.name, column.type.name, column.required) for column in saved.signature.inputs]
-    return Schema(columns), example
-
-
-def folder(version: Version) -> Path:
-    """Return the folder with the version's files, fetched from the tracking server where they aren't local."""
-    try:
-        return Path(mlflow.artifacts.download_artifacts(version.uri))
-    except (MlflowException, OSError) as error:
-        raise ModelError(f"The files of {version.uri} are gone: {error}") from error
+def load(version: Version) -> Stored:
+    """Fetch and load the version's files; raise ModelError where they are gone or hold a type that isn't trusted."""
+    with TemporaryDirectory() as folder:
+        try:
+            files = mlflow.artifacts.download_artifacts(version.uri, dst_path=folder)
+            saved = Model.load(files)
+            example = saved.load_input_example(files)
+        except (MlflowException, OSError) as error:
+            raise ModelError(f"The files of {version.uri} are gone: {error}") from error
+        if saved.signature is None or example is None:
+            raise ModelError(f"{version.uri} has no signature or no input example; models saved by champion have both.")
+        columns = [Column(column.name, str(column.type.name), column.required) for column in saved.signature.inputs]
+        if strange := [column.name for column in columns if column.type not in KINDS]:
+            raise ModelError(f"{version.uri} wants columns of types that can't be served: {', '.join(strange)}.")
+        return Stored(persistence.load(files), Schema(columns), example)
 
 
 def promote(version: Version) -> Version:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def create_app(model: ServedModel) -> FastAPI:
     """Return the application that serves `model`."""
-    app = FastAPI(title=model.version.name, version=str(model.version.version), redoc_url=None)
+    app = FastAPI(openapi_url=None)  # its pages of documentation would be fetched from the internet
 
     @app.get("/ping", response_class=PlainTextResponse)
     def ping() -> str:
@@ -37,7 +37,8 @@ def create_app(model: ServedModel) -> FastAPI:
 
 
 def _predict(model: ServedModel, body: bytes, content_type: str) -> list[object]:
-    return model.predict(model.schema.check(payload.read(body, content_type, model.schema)))
+    schema = model.stored.schema
+    return model.predict(schema.check(payload.read(body, content_type, schema)))
 
 
 def _refuse(_request: Request, error: RequestError) -> JSONResponse:
@@ -46,7 +47,7 @@ def _refuse(_request: Request, error: RequestError) -> JSONResponse:
 
 
 def _no_such_endpoint(request: Request, error: HTTPException) -> JSONResponse:
-    message = f"{request.method} {request.url.path}: {error.detail}. /docs lists the endpoints."
+    message = f"{request.method} {request.url.path}: {error.detail}. There are GET /ping and POST /invocations."
     return JSONResponse({"error_code": "BAD_REQUEST", "message": message}, error.status_code, headers=error.headers)
 
 

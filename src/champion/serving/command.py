@@ -39,7 +39,6 @@ def serve(model: ServedModel, held: socket.socket, *, host: str) -> None:
         f"{version.name} version {version.version}, {version.stage}",
         f"  POST {url}/invocations   predictions, one for each row",
         f"  GET  {url}/ping          says that the server is up",
-        f"  GET  {url}/docs          the same in a browser",
         "Ctrl-C stops it; `python serve.py --examples` prints requests to try.",
         sep="\n",
         flush=True,

@@ -8,7 +8,7 @@ from champion.serving.model import ServedModel
 
 def curl_commands(model: ServedModel, url: str) -> list[str]:
     """Return one command for each form of request, each asking for a prediction of the model's example rows."""
-    rows = model.example
+    rows = model.stored.example
     split = json.loads(rows.to_json(orient="split", index=False, double_precision=15))
     records = json.loads(rows.to_json(orient="records", double_precision=15))
     columns = {name: [record[name] for record in records] for name in rows.columns}

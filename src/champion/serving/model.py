@@ -4,26 +4,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from champion import registry
 from champion.errors import ModelError
-from champion.registry import CHAMPION, Version
-from champion.schema import Schema
+from champion.registry import CHAMPION, Stored, Version
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded version: its pipeline, the columns it wants, and rows that show them."""
+    """A version of a model, and what its files hold."""
 
     version: Version
-    pipeline: Pipeline
-    schema: Schema
-    example: pd.DataFrame
+    stored: Stored
 
     def predict(self, rows: pd.DataFrame) -> list[Any]:
         """Return one prediction for each of the rows, in the target's unit."""
-        return list(self.pipeline.predict(rows).tolist())
+        return list(self.stored.pipeline.predict(rows).tolist())
 
 
 def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION) -> ServedModel:
@@ -32,7 +28,7 @@ def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION)
     found = registry.get(chosen, version) if version is not None else registry.by_alias(chosen, alias)
     if found is None:
         raise ModelError(f"--model {chosen} has no version with alias '{alias}'. Train one: `python src/train.py`.")
-    return ServedModel(found, registry.load(found), *registry.interface(found))
+    return ServedModel(found, registry.load(found))
 
 
 def _only_model() -> str:

@@ -33,10 +33,11 @@ def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> N
         _check_server(uri)
     elif uri.startswith(SQLITE):
         file = Path(uri.removeprefix(SQLITE))
-        if create:
+        if create and not file.exists():
             _create_database(file, artifacts or "mlruns")
         elif not file.exists():
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `python src/train.py`.")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the console is ours
     mlflow.set_tracking_uri(uri)
     with refusals_in_one_line():
         mlflow.MlflowClient()

@@ -1,5 +1,6 @@
 """Decides what a run holds in MLflow: start it, log to it, end it as what it was."""
 
+import logging
 import shutil
 import subprocess
 import warnings
@@ -22,6 +23,9 @@ from champion.errors import ModelError, TrackingError
 from champion.home import REPOSITORY
 from champion.tracking.connection import redact, refusals_in_one_line
 from champion.tracking.process import alive, close_killed_runs, stops_on_sigterm
+
+# Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
+logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
