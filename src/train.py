@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError
 from champion.home import home
+from champion.redaction import redact
 
 if TYPE_CHECKING:
     from champion.data import Dataset
@@ -108,7 +109,7 @@ def _run_name(params: dict[str, Any]) -> str:
 
 
 def _command() -> str:
-    return shlex.join(["python", "src/train.py", *HydraConfig.get().overrides.task])
+    return redact(shlex.join(["python", "src/train.py", *HydraConfig.get().overrides.task]))
 
 
 home()  # conf/ needs CHAMPION_HOME

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from champion.errors import DataError, did_you_mean, shorten
+from champion.redaction import redact
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Dataset:
     def summary(self) -> dict[str, Any]:
         """What identifies the table, for reports."""
         rows, features = self.X.shape
-        identity = {"name": self.name, "source": self.source, "target": self.target, "unit": self.unit}
+        identity = {"name": self.name, "source": redact(self.source), "target": self.target, "unit": self.unit}
         return identity | {"rows": rows, "columns": features + 1, "fingerprint": self.fingerprint}
 
     def take(self, rows: np.ndarray) -> "Dataset":

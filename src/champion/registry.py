@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from champion import persistence
 from champion.errors import ModelError
 from champion.home import home
+from champion.redaction import redact
 from champion.schema import KINDS, Column, Schema
 
 CHAMPION = "champion"  # the alias that serve.py follows, and the tag that shows it in lists
@@ -60,7 +61,7 @@ class Stored:
 def locked() -> Iterator[None]:
     """Let one process of this machine at a time decide who is champion."""
     folder = home() / "outputs"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".registry.lock"):
         yield
 
@@ -109,7 +110,7 @@ def serve_command(name: str) -> str:
     uri = mlflow.get_tracking_uri()
     words = ["python", "serve.py"]
     words += [] if names() == [name] else ["--model", name]
-    words += [] if uri == f"sqlite:///{home() / 'mlflow.db'}" else ["--tracking-uri", uri]
+    words += [] if uri == f"sqlite:///{home() / 'mlflow.db'}" else ["--tracking-uri", redact(uri)]
     return shlex.join(words)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from champion.errors import ConfigError, TrackingError
+from champion.redaction import redact
 
 SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
 SQLITE = "sqlite:///"
@@ -50,11 +50,6 @@ def ui_command() -> str:
         return redact(uri)
     at_hand = Path(uri.removeprefix(SQLITE)) == Path.cwd() / "mlflow.db"  # where MLflow looks by itself
     return "mlflow ui" if at_hand else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
-
-
-def redact(text: str) -> str:
-    """Return `text` with the password of every URL in it replaced by ***."""
-    return re.sub(r"(\w+://[^\s:/@]*):[^\s/@]+@", r"\1:***@", text)
 
 
 @contextmanager

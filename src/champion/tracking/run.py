@@ -21,7 +21,8 @@ from champion import persistence
 from champion.data import Dataset
 from champion.errors import ModelError, TrackingError
 from champion.home import REPOSITORY
-from champion.tracking.connection import redact, refusals_in_one_line
+from champion.redaction import redact
+from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.process import alive, close_killed_runs, stops_on_sigterm
 
 # Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
@@ -147,7 +148,11 @@ def _provenance(dataset: Dataset) -> dict[str, str]:
 def _log_dataset(dataset: Dataset) -> None:
     with _quiet():
         used = mlflow.data.from_pandas(
-            dataset.table, source=dataset.source, targets=dataset.target, name=dataset.name, digest=dataset.fingerprint
+            dataset.table,
+            source=dataset.summary["source"],
+            targets=dataset.target,
+            name=dataset.name,
+            digest=dataset.fingerprint,
         )
         mlflow.log_input(used, context="training")
 
