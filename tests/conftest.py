@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Home:
     def statuses(self) -> dict[str, list[str]]:
         """Return the status of every run, by its name."""
         found: dict[str, list[str]] = {}
-        with sqlite3.connect(self.folder / "mlflow.db") as database:
+        with closing(sqlite3.connect(self.folder / "mlflow.db")) as database:
             for name, status in database.execute("select name, status from runs order by start_time"):
                 found.setdefault(name, []).append(status)
         return found
