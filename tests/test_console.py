@@ -38,6 +38,12 @@ def test_folds_are_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "fold 1/5  RMSE 50,000 dollars, R² 0.800, fitted in 1.2 s\n"
 
 
+def test_unit_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """A unit in brackets is no markup either."""
+    console.results(METRICS, unit="[k€]")
+    assert capsys.readouterr().out.splitlines()[2].split()[-1] == "[k€]"
+
+
 def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str], small: Dataset) -> None:
     """Brackets in a name are no markup."""
     odd = Dataset(**{**vars(small), "name": "[red]houses[/red]"})

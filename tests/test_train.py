@@ -303,6 +303,15 @@ def test_three_first_runs_at_once(tmp_path: Path) -> None:
     assert [version["aliases"] for version in versions].count(["champion"]) == 1
 
 
+def test_terminal_without_the_letters_fails_no_run(home: Home) -> None:
+    """A terminal that knows only ASCII gets a question mark for each letter that it lacks."""
+    command = [sys.executable, "src/train.py", "experiment=quick"]
+    env = {**home.env, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "R? 0.8" in done.stdout
+
+
 def test_own_table_needs_only_a_path_and_a_target(home: Home) -> None:
     """A CSV file of the user's trains and registers under its own name, relative to where the command is typed."""
     rows = [f"{size},{'sea' if size % 3 else 'hill'},{size * 1000 + 5000 * (size % 3)}" for size in range(100)]

@@ -1,10 +1,13 @@
 """Decides what a person sees while a run goes on, on a terminal and in a log."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -25,6 +28,8 @@ def line(label: str, text: str) -> None:
 
 def opening(dataset: Dataset, train: Dataset, test: Dataset, *, model: str, seed: int) -> None:
     """Print what is learned from what."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # no run fails because a terminal lacks ² or ±
     rows, columns = dataset.X.shape
     line("data", f"{dataset.name}: {rows:,} rows, {columns} columns to predict {dataset.target}, in {dataset.unit}")
     line("split", f"{len(train):,} rows to train on, {len(test):,} held out, seed {seed}")
@@ -38,7 +43,7 @@ def folds(n_splits: int, *, unit: str) -> Iterator[Callable[[Fold], None]]:
         TextColumn("[bold]folds[/bold]    "),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=n_splits)
@@ -66,7 +71,7 @@ def results(metrics: Mapping[str, float], *, unit: str) -> None:
     ):
         validated = show(metrics[f"cv_{metric}"]) + (spread if metric == "rmse" else "")
         held_out = show(metrics[f"test_{metric}"]) if f"test_{metric}" in metrics else "-"
-        table.add_row(f"{name:<9}", validated, held_out, suffix)
+        table.add_row(f"{name:<9}", validated, held_out, escape(suffix))
     console.print()
     console.print(table)
     console.print()

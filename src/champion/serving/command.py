@@ -25,8 +25,10 @@ def listen(host: str, port: int) -> socket.socket:
         held.listen()
     except (OSError, OverflowError) as error:
         held.close()
+        culprit = "--host" if isinstance(error, socket.gaierror) else "--port"
+        reason = getattr(error, "strerror", None) or str(error)
         raise ChampionError(
-            f"--port {port} on --host {host} can't be had: {_reason(error)}. Choose another --port."
+            f"--port {port} on --host {host} can't be had: {reason}. Choose another {culprit}."
         ) from error
     return held
 
@@ -49,7 +51,3 @@ def serve(model: ServedModel, held: socket.socket, *, host: str) -> None:
 def _url(host: str, port: int) -> str:
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host  # noqa: S104, only shown
     return f"http://{shown}:{port}"
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
