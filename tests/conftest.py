@@ -107,6 +107,18 @@ def wait_for(url: str, process: subprocess.Popen[str], *, path: str = "ping", se
     raise AssertionError(f"{process.args!r} does not answer")
 
 
+@contextmanager
+def mlflow_command(*words: str, url: str, path: str, cwd: Path, env: dict[str, str]) -> Iterator[str]:
+    """Run one of MLflow's own servers until it answers at `path`, yield `url`, and end its whole process group."""
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(["mlflow", *words], cwd=cwd, env=env, start_new_session=True, **quiet) as process:
+        try:
+            yield wait_for(url, process, path=path)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+
+
 def report(home: Home, name: str) -> dict[str, Any]:
     """Return the evaluation report of the run of this name."""
     content: dict[str, Any] = json.loads((home.folder / name / "evaluation_report.json").read_text())

@@ -1,10 +1,8 @@
 """serve.py: the real server, asked over real HTTP."""
 
 import json
-import os
 import re
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import requests
 
 from champion import registry, tracking
 from champion.data import load
-from tests.conftest import REPOSITORY, Home, free_port, wait_for
+from tests.conftest import REPOSITORY, Home, free_port, mlflow_command, wait_for
 
 ROW = {
     "longitude": -122.23,
@@ -206,32 +204,9 @@ def test_no_champion_yet(home: Home) -> None:
 def test_mlflow_serves_the_same_model(housing: Home, url: str) -> None:
     """`mlflow models serve` works on what a run registers, and predicts the same."""
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    line = [
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        "models:/housing_price_predictor/4",
-        "-p",
-        str(port),
-        "--env-manager",
-        "local",
-    ]
+    words = ["models", "serve", "-m", "models:/housing_price_predictor/4", "--env-manager", "local", "-p"]
     env = {**housing.env, "MLFLOW_TRACKING_URI": housing.uri}
-    with subprocess.Popen(
-        line,
-        env=env,
-        cwd=housing.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            wait_for(address, process)
-            theirs = ask(address, {"dataframe_records": [ROW]}).json()["predictions"]
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+    address = f"http://127.0.0.1:{port}"
+    with mlflow_command(*words, str(port), url=address, path="ping", cwd=housing.folder, env=env):
+        theirs = ask(address, {"dataframe_records": [ROW]}).json()["predictions"]
     assert theirs == pytest.approx(ask(url, {"dataframe_records": [ROW]}).json()["predictions"], rel=1e-6)

@@ -1,8 +1,6 @@
 """tracking=server: a real MLflow server keeps the runs and the models."""
 
 import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import mlflow
 import pytest
 import requests
 
-from tests.conftest import Home, free_port, wait_for
+from tests.conftest import Home, free_port, mlflow_command
 from tests.test_serve import ROW, ask
 
 
@@ -18,29 +16,11 @@ from tests.test_serve import ROW, ask
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run `mlflow server` on a database and an artifact store of its own."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
-    store = [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/server.db",
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-    ]
-    command = ["mlflow", "server", "--port", str(port), "--workers", "1", *store]
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    env["TMPDIR"] = str(folder)
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-    ) as process:
-        try:
-            yield wait_for(f"http://127.0.0.1:{port}", process, path="health")
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+    store = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/artifacts"]
+    words = ["server", "--port", str(port), "--workers", "1", *store]
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | {"TMPDIR": str(folder)}
+    with mlflow_command(*words, url=f"http://127.0.0.1:{port}", path="health", cwd=folder, env=env) as url:
+        yield url
 
 
 def test_run_model_and_champion_live_on_the_server(server: str, tmp_path: Path) -> None:

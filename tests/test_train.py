@@ -274,7 +274,7 @@ def test_next_run_closes_a_killed_one(home: Home) -> None:
         assert home.statuses()["xgboost_600"] == ["RUNNING"]
         alive.communicate(timeout=120)
     assert home.statuses()["xgboost_600"] == ["FINISHED"]
-    assert not list((home.folder / "outputs").rglob(".running")) or killed.returncode
+    assert not list((home.folder / "outputs").rglob(".running"))
 
 
 @pytest.mark.parametrize("after", [2.8, 3.2, 3.6])

@@ -158,13 +158,11 @@ def export() -> Path:
     """Write every model's versions, stages, aliases and metrics to outputs/registry.json, all or nothing."""
     file = home() / "outputs" / "registry.json"
     client = MlflowClient()
-    models = {
-        model.name: [
-            asdict(_version(version, _aliases(model.name)))
-            for version in client.search_model_versions(f"name = '{model.name}'")
-        ]
-        for model in client.search_registered_models()
-    }
+    models = {}
+    for model in client.search_registered_models():
+        aliases = _aliases(model.name)
+        versions = client.search_model_versions(f"name = '{model.name}'")
+        models[model.name] = [asdict(_version(version, aliases)) for version in versions]
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(models, indent=2) + "\n")
     os.replace(draft, file)

@@ -149,7 +149,7 @@ def _log_dataset(dataset: Dataset) -> None:
     with _quiet():
         used = mlflow.data.from_pandas(
             dataset.table,
-            source=dataset.summary["source"],
+            source=redact(dataset.source),
             targets=dataset.target,
             name=dataset.name,
             digest=dataset.fingerprint,
