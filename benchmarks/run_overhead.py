@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         env = {**os.environ, "CHAMPION_HOME": home}
         train = [sys.executable, "src/train.py"]
-        measure([*train, "experiment=quick", "final=true"], env)  # makes the database and a first champion
+        measure([*train, "experiment=quick", "promote=true"], env)  # makes the database and a first champion
         print(f"{'run':20}{'wall s':>8}{'imports':>9}{'fitting':>9}{'overhead':>10}{'peak MB':>9}{'test R²':>9}")
         for name, overrides in RUNS.items():
             rows = []

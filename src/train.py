@@ -5,7 +5,8 @@
 
 import gc
 import shlex
-from contextlib import nullcontext
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,10 @@ from champion.redaction import redact
 if TYPE_CHECKING:
     from champion.data import Dataset
     from champion.finalist import Finalist
+    from champion.preparation import Prepared
     from champion.tracking import Run
+
+SPLIT = ("seed", "test_size", "n_splits")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -35,49 +39,65 @@ def main(cfg: DictConfig) -> float:
 
 
 def train_one(cfg: DictConfig) -> float:
-    """Cross-validate one model, track it and, if `final`, put it forward as challenger; return the objective."""
+    """Cross-validate one model, track it and, if `promote`, put it forward as challenger; return the objective."""
+    imported = "mlflow" in sys.modules
     # Imported here because they take seconds, and --help and --cfg do without them.
-    from champion import console, data, evaluation, finalist, pipeline, registry, report, split, tracking
+    from champion import console, evaluation, finalist, pipeline, preparation, registry, report, tracking, trial
 
-    if not gc.get_freeze_count():
+    if not imported:
         gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
-    if not isinstance(cfg.final, bool):
-        raise ConfigError(f"final must be true or false, but got {cfg.final!r}.")
+    if not isinstance(cfg.promote, bool):
+        raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     evaluation.check_objective(cfg.objective)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
-    dataset = data.load(**cfg.data)
-    train, test = split.hold_out(dataset, test_size=cfg.test_size, seed=cfg.seed)
-    folds = split.folds(train, n_splits=cfg.n_splits, seed=cfg.seed)
-    model = pipeline.build(instantiate(cfg.features, train.X), instantiate(cfg.model))
-    folder, params = Path(HydraConfig.get().runtime.output_dir), _params(cfg)
-    console.opening(dataset, train, test, model=params["model"], seed=cfg.seed)
+    split, features = {key: cfg[key] for key in SPLIT}, instantiate(cfg.features, _partial_=True)
+    table = preparation.prepare(cfg.data, features, **split, keep=trial.is_running())
+    estimator, threads = instantiate(cfg.model), _threads(cfg)
+    params, unit = _params(cfg), table.dataset.unit
+    console.opening(table.dataset, table.train, table.test, model=params["model"], seed=cfg.seed)
 
-    with tracking.start_run(
-        cfg.experiment_name or f"{dataset.name}_prediction",
-        name=cfg.run_name or _run_name(params),
-        artifacts=cfg.tracking.artifacts,
-        folder=folder,
-        dataset=dataset,
-        params=params,
-        tags={"command": _command(), "held_out_fingerprint": test.fingerprint},
-        config=OmegaConf.to_yaml(cfg, resolve=True),
-    ) as run:
-        with console.folds(len(folds), unit=dataset.unit) as on_fold:
-            done = evaluation.cross_validate(model, train, folds, threads=cfg.threads, on_fold=on_fold)
-        metrics = evaluation.summarise(done)
-        if cfg.final:
-            challenger = finalist.prepare(model, train, test, threads=cfg.threads, seed=cfg.seed, folder=folder)
+    with _start_run(cfg, table, params) as run:
+        with console.folds(cfg.n_splits, unit=unit) as show:
+
+            def on_fold(fold: evaluation.Fold) -> None:
+                show(fold)
+                trial.report(fold.metrics[cfg.objective.removeprefix("cv_")], step=fold.number)
+
+            done = evaluation.cross_validate(estimator, table.folds, threads=threads, on_fold=on_fold)
+        metrics, promote = evaluation.summarise(done), cfg.promote and not trial.is_running()
+        if promote:
+            model = pipeline.build(table.features, estimator)
+            challenger = finalist.prepare(
+                model, table.train, table.test, threads=threads, seed=cfg.seed, folder=run.folder
+            )
             metrics |= challenger.metrics | {"fit_seconds": metrics["fit_seconds"] + challenger.fit_seconds}
         run.log_metrics(metrics)
-        run.log_files(report.write_evaluation(folder, params=params, dataset=dataset, folds=done, metrics=metrics))
-        console.results(metrics, unit=dataset.unit)
-        if cfg.final:
-            name = cfg.registered_model or f"{dataset.name}_predictor"
-            _put_forward(challenger, train, test, name=name, run=run, metrics=metrics)
-    console.closing(
-        run, folder=folder, ui=tracking.ui_command(), serve=registry.serve_command(name) if cfg.final else None
-    )
+        evaluated = report.write_evaluation(
+            run.folder, params=params, dataset=table.dataset, folds=done, metrics=metrics
+        )
+        run.log_files(evaluated)
+        console.results(metrics, unit=unit)
+        if promote:
+            name = cfg.registered_model or f"{table.dataset.name}_predictor"
+            _put_forward(challenger, table.train, table.test, name=name, run=run, metrics=metrics)
+    serve = registry.serve_command(name) if promote else None
+    console.closing(run, ui=tracking.ui_command(), serve=serve)
     return metrics[cfg.objective]
+
+
+def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> AbstractContextManager["Run"]:
+    from champion import tracking, trial
+
+    return tracking.start_run(
+        cfg.experiment_name or f"{table.dataset.name}_prediction",
+        name=cfg.run_name or trial.name() or _run_name(params),
+        artifacts=cfg.tracking.artifacts,
+        folder=Path(HydraConfig.get().runtime.output_dir),
+        dataset=table.dataset,
+        params=params,
+        tags={"command": _command(), "held_out_fingerprint": table.test.fingerprint, **trial.tags()},
+        config=OmegaConf.to_yaml(cfg, resolve=True),
+    )
 
 
 def _put_forward(
@@ -100,12 +120,23 @@ def _params(cfg: DictConfig) -> dict[str, Any]:
     chosen = {group: choices[group] for group in ("model", "data", "features")}
     options = {**cfg.features, **cfg.model}
     plain = {key: value for key, value in options.items() if key not in ("_target_", "random_state")}
-    return chosen | plain | {key: cfg[key] for key in ("seed", "test_size", "n_splits")}
+    return chosen | plain | {key: cfg[key] for key in SPLIT}
 
 
 def _run_name(params: dict[str, Any]) -> str:
     trees = params.get("n_estimators", params.get("max_iter"))
     return f"{params['model']}_{trees}" if trees else str(params["model"])
+
+
+def _threads(cfg: DictConfig) -> int | None:
+    """Return the threads of a fit: the cores are shared among the workers of a sweep."""
+    from joblib import cpu_count
+
+    from champion import trial
+
+    threads: int | None = cfg.threads
+    workers: int = HydraConfig.get().sweeper.workers if trial.is_running() else 1
+    return max(1, cpu_count() // workers) if threads is None and workers > 1 else threads
 
 
 def _command() -> str:

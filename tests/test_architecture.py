@@ -9,23 +9,25 @@ from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "src"
 PACKAGE = SOURCE / "champion"
+PLUGIN = sorted((SOURCE / "hydra_plugins").rglob("*.py"))
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if "datasets" not in file.parts)
 
 # From what others build on to what builds on others: a module imports from the lines above its own only.
 LAYERS = [
-    {"errors", "home", "redaction"},
+    {"errors", "home", "redaction", "trial"},
     {"complaint", "data", "schema", "features", "persistence"},
     {"split", "pipeline"},
-    {"evaluation"},
+    {"evaluation", "preparation"},
     {"report", "tracking", "registry"},
-    {"finalist", "promotion", "serving"},
+    {"finalist", "promotion", "serving", "sweep"},
     {"console"},
 ]
 # The one door, or the few, to each library.
 DOORS = {
     "mlflow": {"tracking", "registry"},
     "hydra": {"complaint"},
-    "optuna": set(),
+    "optuna": {"trial", "sweep"},
+    "hydra_plugins": {"trial"},
     "skops": {"persistence"},
     "fastapi": {"serving"},
     "uvicorn": {"serving"},
@@ -76,14 +78,22 @@ def test_each_library_is_met_at_its_door(library: str) -> None:
     assert met == DOORS[library]
 
 
+def test_plugin_would_serve_any_hydra_app() -> None:
+    """The sweeper knows nothing of champion, and shares the folder hydra_plugins with other packages."""
+    assert not {name for file in PLUGIN for name in imports(file) if name.partition(".")[0] in ("champion", "mlflow")}
+    assert not (SOURCE / "hydra_plugins" / "__init__.py").exists()
+
+
 def test_no_pickle() -> None:
     """Nothing that runs code when loaded is imported."""
-    everything = [*FILES, SOURCE / "train.py", REPOSITORY / "serve.py"]
+    everything = [*FILES, *PLUGIN, SOURCE / "train.py", REPOSITORY / "serve.py"]
     unsafe = {"pickle", "cloudpickle", "dill", "joblib.load", "joblib.dump", "shelve"}
     assert not {name for file in everything for name in imports(file)} & unsafe
 
 
-@pytest.mark.parametrize("file", [*FILES, SOURCE / "train.py", REPOSITORY / "serve.py"], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [*FILES, *PLUGIN, SOURCE / "train.py", REPOSITORY / "serve.py"], ids=lambda file: file.name
+)
 def test_files_and_functions_are_short(file: Path) -> None:
     """No file is longer than 300 lines, and no function than 50."""
     text = file.read_text()

@@ -36,21 +36,21 @@ class Recorder(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 def test_no_fold_is_scored_on_rows_it_learned_from(small: Dataset) -> None:
     """Each fold fits a fresh copy on its own rows and predicts the others."""
-    described = pipeline.build(features.plain(small.X, max_categories=20), Recorder())
-    done = evaluation.cross_validate(described, small, split.folds(small, n_splits=4, seed=0))
+    folds = pipeline.encode(features.plain(small.X, max_categories=20), small, split.folds(small, n_splits=4, seed=0))
+    done = evaluation.cross_validate(Recorder(), folds)
     assert [fold.number for fold in done] == [1, 2, 3, 4]
     assert [len(rows) for rows in Recorder.fitted_on] == [150] * 4
 
 
 def test_folds_are_heard_of_as_they_finish(small: Dataset) -> None:
     """A listener can stop the rest: it hears of the first fold before the second is fitted."""
-    described = pipeline.build(features.plain(small.X, max_categories=20), RandomForestRegressor(5, random_state=0))
+    folds = pipeline.encode(features.plain(small.X, max_categories=20), small, split.folds(small, n_splits=4, seed=0))
 
     def stop(fold: evaluation.Fold) -> None:
         raise InterruptedError(fold.number)
 
     with pytest.raises(InterruptedError, match="1"):
-        evaluation.cross_validate(described, small, split.folds(small, n_splits=4, seed=0), on_fold=stop)
+        evaluation.cross_validate(RandomForestRegressor(5, random_state=0), folds, on_fold=stop)
 
 
 def test_summary_is_mean_spread_and_time() -> None:
@@ -66,3 +66,13 @@ def test_objective_must_be_a_cross_validated_metric() -> None:
     evaluation.check_objective("cv_mae")
     with pytest.raises(ConfigError, match="objective 'test_rmse' is not one of cv_rmse, cv_r2, cv_mae, cv_mape"):
         evaluation.check_objective("test_rmse")
+
+
+def test_direction_follows_the_metric() -> None:
+    """Errors are to be small, R² is to be large."""
+    assert [evaluation.direction(f"cv_{name}") for name in evaluation.METRICS] == [
+        "minimize",
+        "maximize",
+        "minimize",
+        "minimize",
+    ]

@@ -30,7 +30,7 @@ def touch_nothing(X: object) -> object:
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
 def test_each_model_comes_back_with_its_predictions(small: Dataset, tmp_path: Path, estimator: XGBRegressor) -> None:
     """The allow-list is long enough for the three models, and they predict what they predicted."""
-    model = pipeline.fit(pipeline.build(features.plain(small.X, max_categories=20), estimator), small).model
+    model = pipeline.fit(pipeline.build(features.plain(small.X, max_categories=20), estimator), small.X, small.y).model
     skops.io.dump(model, tmp_path / persistence.FILE)
     loaded = persistence.load(tmp_path)
     assert loaded.predict(small.X).tolist() == model.predict(small.X).tolist()
@@ -64,7 +64,9 @@ def test_allow_list_is_short() -> None:
 def test_requirements_are_pinned_and_name_the_models_library(small: Dataset) -> None:
     """Every requirement has a version, and the estimator's library is among them."""
     for estimator in ESTIMATORS:
-        model = pipeline.fit(pipeline.build(features.plain(small.X, max_categories=20), estimator), small).model
+        model = pipeline.fit(
+            pipeline.build(features.plain(small.X, max_categories=20), estimator), small.X, small.y
+        ).model
         pinned = dict(line.split("==") for line in persistence.requirements(model))
         assert {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} <= set(pinned)
         assert ("xgboost" in pinned) == isinstance(estimator, XGBRegressor)

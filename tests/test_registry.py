@@ -28,7 +28,7 @@ def put_forward(small: Dataset, home: Home, *, trees: int = 3, name: str = NAME)
         tags={},
         config="seed: 42",
     ) as run:
-        model_id = run.log_model(pipeline.fit(described, small).model, small)
+        model_id = run.log_model(pipeline.fit(described, small.X, small.y).model, small)
     metrics = {"test_rmse": 1 / 3, "test_r2": 0.5}
     return registry.register(name, model_id=model_id, run_id=run.id, metrics=metrics, description="A forest.")
 

@@ -18,7 +18,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def model(small: Dataset) -> Pipeline:
     """Fit a small forest."""
     estimator = RandomForestRegressor(30, random_state=0)
-    return pipeline.fit(pipeline.build(features.plain(small.X, max_categories=20), estimator), small).model
+    return pipeline.fit(pipeline.build(features.plain(small.X, max_categories=20), estimator), small.X, small.y).model
 
 
 def test_what_matters_comes_first(model: Pipeline, small: Dataset) -> None:

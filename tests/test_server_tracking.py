@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_run_model_and_champion_live_on_the_server(server: str, tmp_path: Path) -> None:
     """Training registers on the server, serve.py fetches the champion from it, and no local database is made."""
     home = Home(tmp_path)
-    done = home.train("experiment=quick", "final=true", "tracking=server", f"tracking.uri={server}")
+    done = home.train("experiment=quick", "promote=true", "tracking=server", f"tracking.uri={server}")
     assert done.returncode == 0, done.stderr
     assert f"compare   {server}" in done.stdout
     assert f"serve     python serve.py --tracking-uri {server}" in done.stdout

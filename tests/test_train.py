@@ -178,7 +178,7 @@ MISTAKES = {
     ),
     "interpolation": (["seed=${nope}"], "seed: Interpolation key 'nope' not found."),
     "null group": (["model=null"], "Config group override must be a string or a list."),
-    "final": (["final=maybe"], "final must be true or false, but got 'maybe'."),
+    "promote": (["promote=maybe"], "promote must be true or false, but got 'maybe'."),
     "objective": (["objective=rmse"], "objective 'rmse' is not one of cv_rmse,"),
     "test_size": (["test_size=2"], "test_size must lie between 0 and 1, but got 2."),
     "seed": (["seed=-1"], "seed must be a whole number from 0"),
@@ -292,7 +292,7 @@ def test_killed_first_run_leaves_no_broken_database(tmp_path: Path, after: float
 def test_three_first_runs_at_once(tmp_path: Path) -> None:
     """Processes that start together in a fresh clone share one whole database and agree on one champion."""
     home = Home(tmp_path)
-    started = [home.start("experiment=quick", "final=true", f"seed={seed}") for seed in range(3)]
+    started = [home.start("experiment=quick", "promote=true", f"seed={seed}") for seed in range(3)]
     for process in started:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err

@@ -83,9 +83,10 @@ def verdict(version: Version, decision: Decision) -> None:
     line("", decision.reason)
 
 
-def closing(run: Run, *, folder: Path, ui: str, serve: str | None) -> None:
+def closing(run: Run, *, ui: str, serve: str | None) -> None:
     """Print where everything is, and the commands that go on from here; `serve` only where there is a champion."""
     line("run", f"{run.name} in {run.experiment}")
+    folder = run.folder
     line("files", str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder))
     console.print()
     line("compare", ui)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from champion.errors import DataError, did_you_mean, shorten
 from champion.redaction import redact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A table whose target stands apart from the columns that predict it.
 
@@ -38,7 +39,7 @@ class Dataset:
         """Features and target together, of shape (n_rows, n_features + 1); the target comes last."""
         return self.X.assign(**{self.target: self.y})
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value, row order, column name or column order."""
         columns = json.dumps([str(column) for column in self.table.columns])

@@ -6,17 +6,16 @@ from statistics import fmean, pstdev
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.metrics import (
     mean_absolute_error,
     mean_absolute_percentage_error,
     r2_score,
     root_mean_squared_error,
 )
-from sklearn.pipeline import Pipeline
 
-from champion.data import Dataset
 from champion.errors import ConfigError, did_you_mean
-from champion.pipeline import fit, predict
+from champion.pipeline import EncodedFold, fit, predict
 
 METRICS: dict[str, Callable[..., float]] = {
     "rmse": root_mean_squared_error,  # unit of the target
@@ -42,30 +41,33 @@ def check_objective(name: str) -> None:
         raise ConfigError(f"objective '{name}' is not one of {', '.join(choices)}.{did_you_mean(name, choices)}")
 
 
+def direction(objective: str) -> str:
+    """Return whether a better model has less of the objective, or more: minimize or maximize."""
+    return "maximize" if objective == "cv_r2" else "minimize"
+
+
 def score(y_true: pd.Series, y_pred: np.ndarray) -> dict[str, float]:
     """Return every metric of predictions of shape (n_rows,) for a target of the same shape."""
     return {name: float(metric(y_true, y_pred)) for name, metric in METRICS.items()}
 
 
 def cross_validate(
-    pipeline: Pipeline,
-    train: Dataset,
-    folds: Iterable[tuple[np.ndarray, np.ndarray]],
+    estimator: BaseEstimator,
+    folds: Iterable[EncodedFold],
     *,
     threads: int | None = None,
     on_fold: Callable[[Fold], None] = lambda _: None,
 ) -> list[Fold]:
-    """Fit a copy of `pipeline` on each fold's training rows and score it on the fold's other rows.
+    """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows.
 
     `on_fold` hears of every fold as soon as it is done.
     """
     done = []
-    for number, (fit_rows, validation_rows) in enumerate(folds, start=1):
-        validation = train.take(validation_rows)
-        fitted = fit(pipeline, train.take(fit_rows), threads=threads)
-        fold = Fold(number, score(validation.y, predict(fitted.model, validation.X)), fitted.seconds)
-        done.append(fold)
-        on_fold(fold)
+    for number, fold in enumerate(folds, start=1):
+        fitted = fit(estimator, fold.X, fold.y, threads=threads)
+        predicted = predict(fitted.model, fold.X_validation, threads=threads)
+        done.append(Fold(number, score(fold.y_validation, predicted), fitted.seconds))
+        on_fold(done[-1])
     return done
 
 

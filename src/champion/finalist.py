@@ -26,7 +26,7 @@ def prepare(
     unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
 ) -> Finalist:
     """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
-    fitted = pipeline.fit(unfitted, train, threads=threads)
+    fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
     predicted = pipeline.predict(fitted.model, test.X)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted).items()}
     importance = report.feature_importance(fitted.model, test, seed=seed)

@@ -1,27 +1,47 @@
-"""Decides how features and estimator become one model, and how many threads a fit may use."""
+"""Decides how features and estimator become one model, what a fold is to it, and how many threads a fit may use."""
 
 import re
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import cpu_count
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from sklearn.utils import gen_even_slices
+from threadpoolctl import ThreadpoolController
 
 from champion.data import Dataset
 from champion.errors import ConfigError
 
+Estimator: TypeAlias = Pipeline | BaseEstimator
+
+
+@dataclass(frozen=True)
+class EncodedFold:
+    """A fold as an estimator sees it: rows to learn from and rows to be scored on, encoded as the former taught.
+
+    The arrays have the shape (n_rows, n_encoded_features), the targets (n_rows,).
+    """
+
+    X: np.ndarray
+    y: pd.Series
+    X_validation: np.ndarray
+    y_validation: pd.Series
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted pipeline from a table to predictions in the target's unit, and what it took in seconds."""
+    """A fitted model that predicts in the target's unit, and what it took in seconds."""
 
-    model: Pipeline
+    model: Estimator
     seconds: float
 
 
@@ -30,23 +50,35 @@ def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
     return Pipeline([("features", features), ("model", estimator)])
 
 
-def fit(pipeline: Pipeline, train: Dataset, *, threads: int | None = None) -> Fitted:
-    """Fit a copy of `pipeline` on all rows of `train` with at most `threads` CPU threads (None: every core).
+def encode(
+    features: ColumnTransformer, train: Dataset, folds: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> Iterator[EncodedFold]:
+    """Yield each fold as numbers; `folds` are pairs of row positions: those to learn from, those to be scored on."""
+    for fit_rows, validation_rows in folds:
+        own, learned, validation = clone(features), train.take(fit_rows), train.take(validation_rows)
+        X = own.fit_transform(learned.X, learned.y)
+        yield EncodedFold(X, learned.y, own.transform(validation.X), validation.y)
 
-    The copy predicts with one thread: sums then always run in the same order, so equal models give equal digits,
-    and a single row is answered without waking a thread pool. Raises ConfigError for a value the estimator refuses.
+
+def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads: int | None = None) -> Fitted:
+    """Fit a copy of a pipeline, or of a bare estimator, with at most `threads` CPU threads (None: every core).
+
+    `X` has the shape (n_rows, n_features), `y` (n_rows,). The copy predicts with one thread: sums then always run in
+    the same order, so equal models give equal digits, and a single row is answered without waking a thread pool.
+    Raises ConfigError for a value the estimator refuses.
     """
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads must be a whole number from 1, or null for every core, but got {threads!r}.")
-    model = clone(pipeline)
-    estimator = model.named_steps["model"]
+    model = clone(model)
+    estimator = model.named_steps["model"] if isinstance(model, Pipeline) else model
     threaded = "n_jobs" in estimator.get_params()
     if threaded:
         estimator.set_params(n_jobs=threads or -1)
+    bounded = threads is not None and not threaded
     started = time.perf_counter()
-    with threadpool_limits(threads, user_api="openmp") if threads else nullcontext():
+    with _pools(type(estimator).__module__).limit(limits=threads, user_api="openmp") if bounded else nullcontext():
         try:
-            model.fit(train.X, train.y)
+            model.fit(X, y)
         except (ValueError, TypeError) as error:
             raise ConfigError(_complaint(estimator, error)) from error
     seconds = time.perf_counter() - started
@@ -55,13 +87,22 @@ def fit(pipeline: Pipeline, train: Dataset, *, threads: int | None = None) -> Fi
     return Fitted(model, seconds)
 
 
-def predict(model: Pipeline, X: pd.DataFrame) -> np.ndarray:
+def predict(model: Estimator, X: pd.DataFrame | np.ndarray, *, threads: int | None = None) -> np.ndarray:
     """Return one prediction for each row of `X` (n_rows, n_features), in the target's unit.
 
-    Every core takes a part of the rows; each row is computed by one of them, so the digits don't depend on how many.
+    Every core, or thread, takes a part of the rows; each row is computed by one of them, so the digits don't depend
+    on how many there are.
     """
-    parts = [X.iloc[rows] for rows in np.array_split(np.arange(len(X)), effective_n_jobs(-1)) if len(rows)]
-    return np.concatenate(Parallel(n_jobs=-1, backend="threading")(delayed(model.predict)(part) for part in parts))
+    n_parts = min(threads or cpu_count(), len(X))
+    parts = [X[rows.start : rows.stop] for rows in gen_even_slices(len(X), n_parts)]
+    with ThreadPoolExecutor(n_parts) as pool:
+        return np.concatenate(list(pool.map(model.predict, parts)))
+
+
+@cache
+def _pools(_: str) -> ThreadpoolController:
+    """Find the thread pools of the libraries loaded for a kind of estimator: looking for them costs 0.1 s."""
+    return ThreadpoolController()
 
 
 def _complaint(estimator: BaseEstimator, error: Exception) -> str:

@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,13 +18,18 @@ ALIVE = ".running"  # in the run's output folder, locked by its process as long 
 def alive(folder: Path) -> Iterator[dict[str, str]]:
     """Hold the lock that shows other runs that this process lives, and yield the tags by which they find it.
 
-    The system drops the lock with the process, however that ends.
+    The system drops the lock with the process, however that ends. Another process that works on the same sweep may
+    hold it already.
     """
+    lock = FileLock(folder / ALIVE)
+    with suppress(Timeout):
+        lock.acquire(timeout=0)
     try:
-        with FileLock(folder / ALIVE):
-            yield {"host": socket.gethostname(), "output_dir": str(folder)}
+        yield {"host": socket.gethostname(), "output_dir": str(folder)}
     finally:
-        (folder / ALIVE).unlink(missing_ok=True)
+        if lock.is_locked:
+            lock.release()
+            (folder / ALIVE).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -3,21 +3,26 @@
 import logging
 import shutil
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import mlflow
-from mlflow.entities import Run as MlflowRun
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, infer_signature
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from sklearn.pipeline import Pipeline
 
-from champion import persistence
+from champion import persistence, trial
 from champion.data import Dataset
 from champion.errors import ModelError, TrackingError
 from champion.home import REPOSITORY
@@ -31,23 +36,26 @@ logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
 
 @dataclass(frozen=True)
 class Run:
-    """An MLflow run that has started; everything logged goes to it."""
+    """An MLflow run that has started; everything logged goes to it, and files for it are made in `folder`."""
 
     id: str
     name: str
     experiment: str
+    folder: Path
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log all metrics in one call."""
-        mlflow.log_metrics(dict(metrics), run_id=self.id)
+        now = int(time.time() * 1000)
+        MlflowClient().log_batch(self.id, metrics=[Metric(key, value, now, 0) for key, value in metrics.items()])
 
     def log_files(self, *files: Path) -> None:
         """Keep copies of the files among the run's artifacts."""
         for file in files:
-            mlflow.log_artifact(str(file), run_id=self.id)
+            MlflowClient().log_artifact(self.id, str(file))
 
     def log_model(self, model: Pipeline, train: Dataset) -> str:
         """Save `model` with its signature, three example rows and pinned requirements; return the model's id."""
+        mlflow.set_experiment(experiment_id=MlflowClient().get_run(self.id).info.experiment_id)  # or it goes to another
         try:
             with _quiet():
                 logged = _LoggedOnce.log(
@@ -90,35 +98,93 @@ def start_run(
     """Start a run, log what is known before the work begins, and end it as FINISHED, FAILED or KILLED.
 
     A run that fails carries the reason in its tag `reason`. Runs of this machine whose process was killed before it
-    could say so are marked KILLED first. `artifacts` is where a new experiment keeps its files, `folder` where this
-    run's files are made, `config` the whole configuration as YAML. Raises TrackingError for what MLflow refuses.
+    could say so are marked KILLED first. A trial of a sweep becomes a child of the sweep's run; one that is pruned ends
+    as KILLED, and its tag `trial_state` says PRUNED. `artifacts` is where a new experiment keeps its files, `folder`
+    where this run's files are made, `config` the whole configuration as YAML. Raises TrackingError for what MLflow
+    refuses.
     """
     with refusals_in_one_line(), stops_on_sigterm(), alive(folder) as process_tags:
-        experiment_id = _experiment_id(experiment, artifacts)
-        close_killed_runs(experiment_id)
-        known = {**tags, **_provenance(dataset), **process_tags}
-        with _ended(experiment_id, name, {key: redact(value) for key, value in known.items()}) as run:
-            mlflow.log_params(dict(params))
-            _log_dataset(dataset)
-            mlflow.log_text(redact(config), "config.yaml")
-            yield Run(run.info.run_id, name, experiment)
+        parent = trial.parent()
+        experiment_id = _experiment_of(parent) if parent else _experiment_id(experiment, artifacts)
+        known = {**tags, **_provenance(dataset), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
+        run_id = _create(experiment_id, name, known)
+        with _ended(run_id):
+            trial.link(run_id)
+            client = MlflowClient()
+            client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+            client.log_inputs(run_id, [_dataset_input(dataset)])
+            client.log_text(run_id, redact(config), "config.yaml")
+            yield Run(run_id, name, experiment, folder)
 
 
 @contextmanager
-def _ended(experiment_id: str, name: str, tags: dict[str, str]) -> Iterator[MlflowRun]:
-    run = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags)
+def start_sweep(
+    experiment: str,
+    *,
+    name: str,
+    run_id: str | None,
+    artifacts: str | None,
+    folder: Path,
+    dataset: Dataset,
+    tags: Mapping[str, str],
+) -> Iterator[Run]:
+    """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does.
+
+    Trials whose worker was killed are marked KILLED at its end.
+    """
+    with refusals_in_one_line(), alive(folder) as process_tags:
+        experiment_id = _experiment_id(experiment, artifacts)
+        known = {**tags, **_provenance(dataset), **process_tags}
+        if run_id is None or not _goes_on(run_id):
+            run_id = _create(experiment_id, name, known)
+            MlflowClient().log_inputs(run_id, [_dataset_input(dataset)])
+        with _ended(run_id):
+            try:
+                yield Run(run_id, name, experiment, folder)
+            finally:
+                close_killed_runs(experiment_id)
+
+
+def _create(experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
+    shown = {key: redact(value) for key, value in tags.items()}
+    run = MlflowClient().create_run(experiment_id, run_name=name, tags={**_context_tags(), **shown})
+    return str(run.info.run_id)
+
+
+def _goes_on(run_id: str) -> bool:
+    """Mark the run as RUNNING again; tell whether it is still there."""
     try:
-        yield run
+        MlflowClient().update_run(run_id, status="RUNNING")
+    except MlflowException:
+        return False
+    return True
+
+
+@contextmanager
+def _ended(run_id: str) -> Iterator[None]:
+    """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends."""
+    client = MlflowClient()
+    try:
+        yield
     except BaseException as error:
-        mlflow.set_tag("reason", redact(f"{type(error).__name__}: {error}")[:5000])
-        mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
+        pruned = trial.was_pruned(error)
+        if pruned:
+            client.set_tag(run_id, "trial_state", "PRUNED")
+        client.set_tag(run_id, "reason", redact(f"{type(error).__name__}: {error}")[:5000])
+        client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
         raise
-    mlflow.end_run("FINISHED")
+    client.set_terminated(run_id, "FINISHED")
+
+
+@cache
+def _experiment_of(run_id: str) -> str:
+    return str(MlflowClient().get_run(run_id).info.experiment_id)
 
 
 def _experiment_id(name: str, artifacts: str | None) -> str:
+    """Return the id of the experiment, made where there is none; runs in it whose process is gone are closed."""
     location = (Path(artifacts).absolute() / quote(name, safe=" ")).as_uri() if artifacts else None
-    client = mlflow.MlflowClient()
+    client = MlflowClient()
     if (found := client.get_experiment_by_name(name)) is None:
         try:
             return str(client.create_experiment(name, artifact_location=location))
@@ -127,25 +193,40 @@ def _experiment_id(name: str, artifacts: str | None) -> str:
                 raise TrackingError(f"experiment_name '{name}' is refused by MLflow: {error.message}") from error
     if found.lifecycle_stage == "deleted":
         raise TrackingError(f"experiment_name '{name}' was deleted in MLflow. Restore it there or choose another name.")
+    close_killed_runs(found.experiment_id)
     return str(found.experiment_id)
 
 
 def _provenance(dataset: Dataset) -> dict[str, str]:
-    """Return which data and which code: the commit ends in -dirty where files differ from it."""
+    """Return which data and which code."""
     facts = dataset.summary
-    commit = ""
-    if git := shutil.which("git"):
-        describe = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        commit = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     return {
         "data_fingerprint": facts["fingerprint"],
         "data_rows": str(facts["rows"]),
         "data_columns": str(facts["columns"]),
-        "git_commit": commit or "none",
+        "git_commit": _commit(),
     }
 
 
-def _log_dataset(dataset: Dataset) -> None:
+@cache
+def _commit() -> str:
+    """Return the commit of the code, with -dirty where files differ from it, or "none"."""
+    if git := shutil.which("git"):
+        describe = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        commit = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        return commit or "none"
+    return "none"
+
+
+@cache
+def _context_tags() -> dict[str, str]:
+    """Return what MLflow itself notes of a process: user, program, commit."""
+    found: dict[str, str] = resolve_tags()
+    return found
+
+
+@lru_cache(maxsize=1)
+def _dataset_input(dataset: Dataset) -> DatasetInput:
     with _quiet():
         used = mlflow.data.from_pandas(
             dataset.table,
@@ -154,7 +235,7 @@ def _log_dataset(dataset: Dataset) -> None:
             name=dataset.name,
             digest=dataset.fingerprint,
         )
-        mlflow.log_input(used, context="training")
+    return DatasetInput(used._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
 
 
 @contextmanager

@@ -1,0 +1,71 @@
+"""Decides how a sweep is remembered: as one run, whose children the trials are, and which goes on with its study."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from champion import data, evaluation, tracking, trial
+from champion.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+FINGERPRINT = "data_fingerprint"  # of the study's data
+
+
+@contextmanager
+def parent_run(
+    study: "Study",
+    folder: Path,
+    *,
+    tracking_to: Mapping[str, Any],
+    table: Mapping[str, Any],
+    experiment: str | None,
+    objective: str,
+    direction: str,
+) -> Iterator[None]:
+    """Hold the MLflow run open that stands for `study`, and leave the pictures and results in `folder` with it.
+
+    `tracking_to` and `table` are the groups tracking and data of the config. Raises ConfigError when the objective
+    gets better the other way, or the study was made with other data.
+    """
+    evaluation.check_objective(objective)
+    if direction != (better := evaluation.direction(objective)):
+        raise ConfigError(
+            f"hydra.sweeper.direction must be {better} for objective={objective}, but got {direction!r}."
+            f" Add hydra.sweeper.direction={better}."
+        )
+    tracking.connect(tracking_to["uri"], artifacts=tracking_to["artifacts"])
+    dataset = data.load(**table)
+    if (before := study.user_attrs.get(FINGERPRINT, dataset.fingerprint)) != dataset.fingerprint:
+        raise ConfigError(
+            f"Study '{study.study_name}' was made with other data: its fingerprint was {before}, but {dataset.source}"
+            f" has {dataset.fingerprint} now. Choose another hydra.sweeper.study_name."
+        )
+    study.set_user_attr(FINGERPRINT, dataset.fingerprint)
+    with tracking.start_sweep(
+        experiment or f"{dataset.name}_prediction",
+        name=study.study_name,
+        run_id=study.user_attrs.get(trial.RUN),
+        artifacts=tracking_to["artifacts"],
+        folder=folder,
+        dataset=dataset,
+        tags={"study": study.study_name, "command": shlex.join(["python", *sys.argv])},
+    ) as run:
+        study.set_user_attr(trial.RUN, run.id)
+        try:
+            yield
+        finally:
+            run.log_metrics(_metrics(study, objective))
+            run.log_files(*sorted({*folder.glob("*.png"), *folder.glob("*.html"), *folder.glob("*_results.yaml")}))
+
+
+def _metrics(study: "Study", objective: str) -> dict[str, float]:
+    """Return how many trials ended how, and the best value of the objective."""
+    trials = study.get_trials(deepcopy=False)
+    states = [one.state.name.lower() for one in trials]
+    found: dict[str, float] = {f"trials_{state}": states.count(state) for state in ("complete", "pruned", "fail")}
+    return found | ({objective: study.best_value} if found["trials_complete"] else {})

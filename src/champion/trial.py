@@ -1,0 +1,45 @@
+"""Decides what a run tells the study whose trial it is; a run on its own has nobody to tell."""
+
+from hydra_plugins.champion_sweeper import current_trial, report
+
+__all__ = ["is_running", "link", "name", "parent", "report", "tags", "was_pruned"]
+
+RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
+
+
+def is_running() -> bool:
+    """Tell whether this process runs a trial of a study."""
+    return current_trial() is not None
+
+
+def name() -> str | None:
+    """Return what to call the trial's run."""
+    trial = current_trial()
+    return None if trial is None else f"trial_{trial.number}"
+
+
+def tags() -> dict[str, str]:
+    """Return what identifies the trial in MLflow."""
+    trial = current_trial()
+    return {} if trial is None else {"trial": str(trial.number), "study": trial.study.study_name}
+
+
+def parent() -> str | None:
+    """Return the id of the MLflow run that stands for the study."""
+    trial = current_trial()
+    return None if trial is None else trial.study.user_attrs.get(RUN)
+
+
+def link(run_id: str) -> None:
+    """Tell the study which MLflow run the trial is."""
+    if trial := current_trial():
+        trial.set_user_attr(RUN, run_id)
+
+
+def was_pruned(error: BaseException) -> bool:
+    """Tell whether a run ends because the study sees no use in it."""
+    if current_trial() is None:
+        return False
+    from optuna import TrialPruned
+
+    return isinstance(error, TrialPruned)

@@ -1,0 +1,176 @@
+"""Decides what a person sees of a sweep: one live line on a terminal or one line a trial in a log, then the leaders."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from statistics import pstdev
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from hydra_plugins.champion_sweeper import _results
+from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._study import LOST, REASON, TWIN, Store, shown
+from hydra_plugins.champion_sweeper._worker import Limits
+
+BEST = 10  # trials on the leaderboard
+PARAMETERS = 8  # named in the opening
+EVERY = 0.5  # seconds between two looks at the study
+
+
+def opening(store: Store, space: Space, *, total: int | None, workers: int, folder: Path) -> None:
+    """Print what is searched, and how."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # no sweep fails because a terminal lacks ±
+    names = (
+        space.names if len(space.names) <= PARAMETERS else [*space.names[:PARAMETERS], f"… ({len(space.names)} in all)"]
+    )
+    _line("study", f"{store.name}: {'no end of' if total is None else total} trials, {workers} at a time")
+    _line("space", ", ".join(names))
+    _line("files", shortened(folder))
+
+
+@contextmanager
+def progress(store: Store, limits: Limits) -> Iterator[None]:
+    """Show trials as they finish, until the search ends."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)  # trials redirect what comes after it
+    before = {trial.number for trial in store.trials() if trial.state.is_finished()}
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        console=console,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    over = threading.Event()
+
+    def watch() -> None:
+        task, last = bar.add_task("", total=limits.n_trials), False
+        while not last:
+            last = over.wait(EVERY)
+            trials = store.trials()
+            for trial in trials:
+                if trial.state.is_finished() and trial.number not in before:
+                    before.add(trial.number)
+                    if not console.is_terminal or trial.state is TrialState.FAIL:
+                        console.print(_told(trial), markup=False)
+            if console.is_terminal:
+                done = sum(trial.state.is_finished() and LOST not in trial.user_attrs for trial in trials)
+                bar.update(task, completed=done, description=_standing(store.study(), trials, limits, started))
+
+    started = time.time()
+    watcher = threading.Thread(target=watch, daemon=True)
+    with bar:
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+
+def _standing(study: optuna.Study, trials: Sequence[FrozenTrial], limits: Limits, started: float) -> str:
+    """Return the live line: trials done, pruned and failed, the best so far, the time left."""
+    counted = [trial for trial in trials if LOST not in trial.user_attrs]
+    done = [trial for trial in counted if trial.state.is_finished()]
+    parts = [f"trials {len(done)}{f'/{limits.n_trials}' if limits.n_trials else ''}"]
+    for state, word in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed")):
+        parts.append(f"{sum(trial.state is state for trial in done)} {word}")
+    if any(trial.state is TrialState.COMPLETE for trial in done):
+        best = _results.leaders(study)[0]
+        parts.append(f"best {score(best)} (trial {best.number})")
+    if (left := _seconds_left(done, limits, started)) is not None:
+        parts.append(f"{left // 60}:{left % 60:02} left")
+    return ", ".join(parts)
+
+
+def _seconds_left(done: Sequence[FrozenTrial], limits: Limits, started: float) -> int | None:
+    now, ends = time.time(), []
+    own = [one for one in done if one.datetime_complete and one.datetime_complete.timestamp() > started]
+    if limits.n_trials is not None and own:
+        ends.append(now + (now - started) / len(own) * (limits.n_trials - len(done)))
+    if limits.deadline is not None:
+        ends.append(limits.deadline)
+    return max(0, round(min(ends) - now)) if ends else None
+
+
+def _told(trial: FrozenTrial) -> str:
+    """Return the line of one finished trial."""
+    params = " ".join(f"{name.rpartition('.')[2]}={amount(value)}" for name, value in trial.params.items())
+    seconds = f"{trial.duration.total_seconds():.1f} s" if trial.duration else ""
+    if LOST in trial.user_attrs:
+        what = f"lost: {trial.user_attrs[LOST]}, it is run again"
+    elif trial.state is TrialState.FAIL:
+        what = f"failed: {trial.user_attrs.get(REASON, 'no reason known')}"
+    elif TWIN in trial.user_attrs:
+        what = f"same as trial {trial.user_attrs[TWIN]}, not run again"
+    elif trial.state is TrialState.PRUNED:
+        what = f"pruned after {len(trial.intermediate_values)} steps"
+    else:
+        what = score(trial)
+    return f"trial {trial.number:<4} {what}  {params}  {seconds}".rstrip()
+
+
+def results(study: optuna.Study, space: Space, *, store: Store, best: str | None) -> None:
+    """Print the ten best trials, or those that no other one beats, and how to get the best one again."""
+    found = _results.leaders(study)
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    groups = list(space.choices(found[0].params))
+    for heading in ("trial", "score", *groups, "params", "seconds"):
+        table.add_column(heading, justify="right" if heading in ("trial", "score", "seconds") else "left")
+    for trial in found[:BEST]:
+        options = space.choices(trial.params)
+        params = " ".join(
+            f"{key.rpartition('.')[2]}={amount(value)}"
+            for key, value in space.params(trial.params).items()
+            if key not in groups
+        )
+        seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
+        cells = (str(trial.number), score(trial), *(str(options.get(group, "")) for group in groups), params, seconds)
+        table.add_row(*map(escape, cells))
+    console.print()
+    console.print(table)
+    console.print()
+    if best:
+        _line("best", best)
+    _line("study", f"optuna-dashboard {shown(store.url)}")
+
+
+def stopped(n_done: int, command: str) -> None:
+    """Print what is kept, and how to go on."""
+    print(f"Stopped after {n_done} trials, which are kept. Go on with: {command}", file=sys.stderr)
+
+
+def score(trial: FrozenTrial) -> str:
+    """Return a trial's value or values, with the spread of what it reported where it reported several."""
+    values = " / ".join(amount(value) for value in trial.values)
+    steps = list(trial.intermediate_values.values())
+    return f"{values} ± {amount(pstdev(steps))}" if len(steps) > 1 else values
+
+
+def amount(value: object) -> str:
+    """Return a number with four digits, more where they come before the point, and anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def shortened(folder: Path) -> str:
+    """Return the folder as seen from the working directory."""
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+
+
+def _line(label: str, text: str) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{label:<10}[/bold]", end="")
+    console.print(text, markup=False)

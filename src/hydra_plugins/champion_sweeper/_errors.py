@@ -1,0 +1,7 @@
+"""What a user can cause in a sweep: each message is one line that says rule, value and remedy."""
+
+from hydra.errors import CompactHydraException
+
+
+class SweepError(CompactHydraException):
+    """Hydra shows it without a traceback, and exits with status 1."""

@@ -1,0 +1,107 @@
+"""Decides where workers run: here and in processes beside this one, or wherever Hydra's launcher puts them."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.core.utils import setup_globals
+from hydra.types import HydraContext, TaskFunction
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+from omegaconf import DictConfig
+
+from hydra_plugins.champion_sweeper import _alive, _job
+from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._worker import Worker
+
+
+def launch(worker: Worker, n_workers: int) -> None:
+    """Run `n_workers` workers to their end: local processes with Hydra's basic launcher, else its launcher's jobs.
+
+    When a process among the local ones dies, the others are ended too, and the trials they ran are left open.
+    """
+    if not _is_local(worker.config):
+        _with_launcher(worker, n_workers)
+    elif n_workers == 1:
+        worker()
+    else:
+        _beside(replace(worker, parent=os.getpid()), n_workers)
+
+
+def job(
+    task: TaskFunction,
+    overrides: Sequence[str],
+    *,
+    number: int,
+    hydra_context: HydraContext,
+    config: DictConfig,
+    folder: Path,
+) -> None:
+    """Run one ordinary job where the workers ran, in a folder named `best`; raise what it raises."""
+    taken = len(list(folder.glob("best*")))
+    own = [*overrides, f"hydra.sweep.subdir=best{f'-{taken + 1}' if taken else ''}"]
+    if _is_local(config):
+        composed = hydra_context.config_loader.load_sweep_config(config, own)
+        _job.run(task, composed, number=number, hydra_context=hydra_context)
+    else:
+        launcher = Plugins.instance().instantiate_launcher(hydra_context, task, config)
+        [done] = launcher.launch([own], initial_job_idx=number)
+        _ = done.return_value
+
+
+def _is_local(config: DictConfig) -> bool:
+    return bool(config.hydra.runtime.choices["hydra/launcher"] == "basic")
+
+
+def _with_launcher(worker: Worker, n_workers: int) -> None:
+    launcher = Plugins.instance().instantiate_launcher(worker.hydra_context, worker, worker.config)
+    # A worker is a job, too, but the folders with plain numbers are the trials'.
+    own = [f"hydra.sweep.subdir={_alive.LOCKS}/${{hydra.job.num}}", "hydra.output_subdir=null"]
+    jobs = launcher.launch([[*worker.space.fixed, *own]] * n_workers, initial_job_idx=0)
+    for job in jobs:
+        _ = job.return_value  # raises what the worker raised
+
+
+def _beside(worker: Worker, n_workers: int) -> None:
+    state = Singleton.get_state()
+    try:
+        Parallel(n_jobs=n_workers, backend="loky", batch_size=1)(
+            delayed(_work)(worker, state, sys.path) for _ in range(n_workers)
+        )
+    except TerminatedWorkerError:
+        return
+    except BrokenProcessPool as error:
+        raise SweepError(f"The job can't be sent to a process beside this one: {error.__cause__}") from error
+    finally:
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def _work(worker: Worker, state: Mapping[Any, Any], path: list[str]) -> None:
+    """Be a worker in a process of its own, which the first one ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.path[:] = path
+    setup_globals()
+    Singleton.set_state(state)
+    worker()
+
+
+@contextmanager
+def ends_on_sigterm() -> Iterator[None]:
+    """Let a SIGTERM end the sweep as an exception does, so that it ends its workers and says how to go on."""
+
+    def stop(signum: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,143 @@
+"""Decides how Hydra's sweep grammar becomes distributions, and how a value of one becomes an override again."""
+
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    FloatRange,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+    Sweep,
+    Transformer,
+)
+from omegaconf import DictConfig, OmegaConf
+from optuna import Trial
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hydra_plugins.champion_sweeper._errors import SweepError
+
+Numbers: TypeAlias = IntDistribution | FloatDistribution
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One dimension: the key as an override writes it, its name in the study, and what values it may take.
+
+    `values` lists them in the order they were written where they can be listed; an interval has none. The choices of
+    a categorical distribution are the values as they are typed: `null`, `0.1`, `[1,2]`.
+    """
+
+    key: str
+    name: str
+    distribution: CategoricalDistribution | Numbers
+    values: tuple[Any, ...] | None = None
+
+    def __str__(self) -> str:
+        """Return the values in short, as in `log 0.01 to 0.3`."""
+        kind = self.distribution
+        if isinstance(kind, CategoricalDistribution):
+            return " | ".join(map(str, kind.choices))
+        step = f" by {kind.step}" if kind.step not in (None, 1) else ""
+        return f"{'log ' if kind.log else ''}{kind.low} to {kind.high}{step}"
+
+    @property
+    def path(self) -> str:
+        """The key without the signs that tell Hydra to add it."""
+        return self.key.lstrip("+")
+
+    @property
+    def first(self) -> Any:
+        """One of the values."""
+        if self.values:
+            return self.values[0]
+        return None if isinstance(self.distribution, CategoricalDistribution) else self.distribution.low
+
+    def override(self, value: Any) -> str:
+        """Return the override that sets the key to this value."""
+        return f"{self.key}={value}"
+
+    def value(self, chosen: Any) -> Any:
+        """Return what the configuration holds for a value of the distribution."""
+        return _read(chosen) if isinstance(self.distribution, CategoricalDistribution) else chosen
+
+    def configured(self, config: DictConfig) -> Any:
+        """Return the value that `config` has for the key, as the distribution writes it, or None outside its range."""
+        value = OmegaConf.select(config, self.path, default=self)  # itself: no such key
+        value = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        kind = self.distribution
+        if isinstance(kind, CategoricalDistribution):
+            return next((typed for typed in kind.choices if _same(_read(str(typed)), value)), None)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if self.values is not None:
+            return next((number for number in self.values if number == value), None)
+        return type(kind.low)(value) if kind.low <= value <= kind.high and type(kind.low)(value) == value else None
+
+    def suggest(self, trial: Trial) -> Any:
+        """Let the study choose a value."""
+        kind = self.distribution
+        if isinstance(kind, CategoricalDistribution):
+            return trial.suggest_categorical(self.name, kind.choices)
+        if isinstance(kind, IntDistribution):
+            return trial.suggest_int(self.name, kind.low, kind.high, step=kind.step, log=kind.log)
+        return trial.suggest_float(self.name, kind.low, kind.high, step=kind.step, log=kind.log)
+
+
+def parse(override: Override, *, seed: int | None) -> Parameter:
+    """Return the parameter of one swept override, such as `model.max_depth=range(3,9)`.
+
+    `seed` decides the order of shuffled values. Raises SweepError for what is no space.
+    """
+    key, value = override.get_key_element(), override.value()
+    tags = value.tags if isinstance(value, Sweep) else set()
+    if unknown := tags - {"log"}:
+        raise SweepError(f"{key}: tag({min(unknown)}, …) is not known; the one tag with a meaning is log.")
+    log = "log" in tags
+    try:
+        if isinstance(value, IntervalSweep):
+            return Parameter(key, key, _interval(value, log=log))
+        if isinstance(value, RangeSweep):
+            numbers = list(value.range())
+            order = _shuffled(numbers, seed) if value.shuffle else numbers
+            return Parameter(key, key, _range(value, numbers, log=log), tuple(order))
+        shuffle = isinstance(value, ChoiceSweep) and value.shuffle
+        written = value.list if isinstance(value, ChoiceSweep) else override.sweep_iterator()
+        typed = list(dict.fromkeys(map(Transformer.str, written)))
+        return Parameter(key, key, CategoricalDistribution(typed), tuple(_shuffled(typed, seed) if shuffle else typed))
+    except ValueError as error:
+        raise SweepError(f"'{override.input_line}' is no space to choose from: {error}") from error
+
+
+def _interval(value: IntervalSweep, *, log: bool) -> Numbers:
+    if isinstance(value.start, int) and isinstance(value.end, int):
+        return IntDistribution(value.start, value.end, log=log)
+    return FloatDistribution(float(value.start or 0), float(value.end or 0), log=log)
+
+
+def _range(value: RangeSweep, numbers: list[Any], *, log: bool) -> Numbers:
+    if not numbers:
+        raise ValueError("it is empty, since stop is not part of it.")
+    low, high, step = min(numbers), max(numbers), abs(value.step)
+    whole = not isinstance(value.range(), FloatRange)
+    if log:
+        return IntDistribution(low, high, log=True) if whole else FloatDistribution(low, high, log=True)
+    return IntDistribution(low, high, step=int(step)) if whole else FloatDistribution(low, high, step=float(step))
+
+
+def _shuffled(values: list[Any], seed: int | None) -> list[Any]:
+    return random.Random(seed).sample(values, len(values))  # noqa: S311
+
+
+@lru_cache(maxsize=1024)
+def _read(typed: str) -> Any:
+    """Return the value of what was typed, as the configuration would hold it."""
+    return OverridesParser.create().parse_override(f"key={typed}").value()
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

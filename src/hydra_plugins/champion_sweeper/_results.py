@@ -1,0 +1,87 @@
+"""Decides what a study leaves to look at: its results in YAML, and pictures of the search."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._study import LOST, TWIN
+
+PICTURES = {
+    "optimization_history": "plot_optimization_history",
+    "param_importances": "plot_param_importances",
+    "parallel_coordinates": "plot_parallel_coordinate",
+}
+
+
+def leaders(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the complete trials, best first; of several objectives, the trials that no other one beats in all."""
+    if len(study.directions) > 1:
+        return sorted(study.best_trials, key=lambda trial: trial.values)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    highest_first = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    own = [trial for trial in complete if TWIN not in trial.user_attrs]
+    return sorted(own, key=lambda trial: trial.value or 0, reverse=highest_first)
+
+
+def write(study: optuna.Study, space: Space, *, folder: Path) -> None:
+    """Write optimization_results.yaml, and the pictures where there is something to draw."""
+    first, *others = leaders(study)
+    found: dict[str, Any] = {"name": "optuna", "study_name": study.study_name, "trials": _count(study)}
+    if len(study.directions) == 1:
+        best = _entry(first, space)
+        found |= {"best_trial": best["trial"], "best_value": best["values"][0], "best_params": best["params"]}
+        found |= {"best_overrides": space.overrides(first.params)}
+    else:
+        found |= {"solutions": [_entry(trial, space) for trial in (first, *others)]}
+    (folder / "optimization_results.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+    if len(study.directions) == 1 and others:
+        _draw(study, folder)
+
+
+def _entry(trial: FrozenTrial, space: Space) -> dict[str, Any]:
+    return {"trial": trial.number, "values": trial.values, "params": space.params(trial.params)}
+
+
+def _count(study: optuna.Study) -> Mapping[str, int]:
+    trials = study.get_trials(deepcopy=False)
+    states = [("lost" if LOST in trial.user_attrs else trial.state.name.lower()) for trial in trials]
+    return {state: states.count(state) for state in dict.fromkeys(states)}
+
+
+def _draw(study: optuna.Study, folder: Path) -> None:
+    """Draw each picture as PNG, and all of them into one HTML file that needs nothing else."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    import optuna.visualization as interactive
+    import optuna.visualization.matplotlib as still
+    from plotly.io import to_html
+
+    parts: list[str] = []
+    with warnings.catch_warnings(), mpl.rc_context({"backend": "Agg"}):
+        warnings.simplefilter("ignore")  # experimental functions, few trials: nothing that a person could change
+        for name, function in _drawable(study).items():
+            parts.append(to_html(getattr(interactive, function)(study), full_html=False, include_plotlyjs=not parts))
+            getattr(still, function)(study)
+            plt.savefig(folder / f"{name}.png", dpi=100)
+            plt.close("all")
+    head = f'<!doctype html><meta charset="utf-8"><title>{study.study_name}</title>'
+    (folder / "optimization.html").write_text("\n".join([head, *parts]), encoding="utf-8")
+
+
+def _drawable(study: optuna.Study) -> dict[str, str]:
+    """Return the pictures that can be drawn: importances need values that differ."""
+    differ = len({trial.value for trial in leaders(study)}) > 1
+    varied = _varied(leaders(study))
+    return {
+        name: function for name, function in PICTURES.items() if name == "optimization_history" or (differ and varied)
+    }
+
+
+def _varied(trials: Sequence[FrozenTrial]) -> bool:
+    return any(trial.params != trials[0].params for trial in trials)

@@ -1,0 +1,158 @@
+"""Decides what becomes of a `-m` command: its space, its study, the search, and the one job at its end."""
+
+import os
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.utils import setup_globals
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import TrialState
+
+from hydra_plugins.champion_sweeper import _console, _launch, _results, _space, _study
+from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._study import REASON, Store
+from hydra_plugins.champion_sweeper._worker import Limits, Worker
+
+
+def sweep(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
+    """Search the space of `arguments`; leave the study, a leaderboard, pictures, and the best overrides.
+
+    Raises SweepError for what can't be begun and when too many trials fail, SystemExit when it is told to stop.
+    """
+    setup_globals()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    settings = config.hydra.sweeper
+    _check(settings)
+    space = _read_space(arguments, hydra_context=hydra_context, config=config)
+    folder = Path(str(config.hydra.sweep.dir)).absolute()
+    store = Store(_address(str(settings.storage)), str(settings.study_name))
+    directions = [settings.direction] if isinstance(settings.direction, str) else list(settings.direction)
+    made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
+    study = _study.create(store, directions=directions, made_with=made_with)
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, folder / "multirun.yaml")
+
+    deadline = None if settings.timeout is None else time.time() + settings.timeout
+    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate)
+    with _told_to_stop(store, folder), _context(settings, study, folder):
+        search(Worker(task, hydra_context, config, space, store, limits), folder=folder)
+        _results.write(study, space, folder=folder)
+        best = space.overrides(_results.leaders(study)[0].params) if len(directions) == 1 else []
+        _console.results(study, space, store=store, best=_program(best) if best else None)
+    if best and settings.last_job:
+        _launch.job(task, best, hydra_context=hydra_context, config=config, number=len(study.trials), folder=folder)
+
+
+def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: DictConfig) -> Space:
+    """Read the space, and compose a point of each branch: what Hydra refuses is refused before the first trial."""
+    loader, sampler = hydra_context.config_loader, config.hydra.sweeper.sampler
+
+    def compose(overrides: list[str]) -> DictConfig:
+        return loader.load_sweep_config(config, overrides)
+
+    space = _space.read(arguments, loader=loader, compose=compose, seed=sampler.get("seed") if sampler else None)
+    for overrides in space.examples():
+        if missing := [key for key, value in _space.flat(compose(overrides)).items() if value == "???"]:
+            raise SweepError(f"{missing[0]} must be given, as in {missing[0]}=VALUE.")
+    return space
+
+
+def search(worker: Worker, *, folder: Path) -> None:
+    """Queue trials and launch workers until the limits are reached; what a dead worker ran is run again.
+
+    Raises SweepError when too many trials fail, or none succeeds.
+    """
+    store, n_workers = worker.store, worker.config.hydra.sweeper.workers
+    _study.close_lost(store, folder)
+    total = _study.fill(store, worker.space, n_trials=worker.limits.n_trials)
+    limits = replace(worker.limits, n_trials=total)
+    _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder)
+    with _console.progress(store, limits):
+        while not limits.reached(store):
+            begun = _begun(store)
+            _launch.launch(replace(worker, limits=limits), n_workers)
+            _study.close_lost(store, folder)
+            _study.fill(store, worker.space, n_trials=worker.limits.n_trials)
+            if _begun(store) == begun and not limits.reached(store):
+                raise SweepError("The workers ended before they ran a trial. hydra.sweeper.workers=1 may show why.")
+    _judge(store, limits)
+
+
+def _begun(store: Store) -> int:
+    return sum(trial.state is not TrialState.WAITING for trial in store.trials())
+
+
+def _judge(store: Store, limits: Limits) -> None:
+    trials = _study.counted(store)
+    failed = [trial for trial in trials if trial.state is TrialState.FAIL]
+    complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+    reason = f"The first, trial {failed[0].number}: {failed[0].user_attrs.get(REASON, '?')}" if failed else ""
+    if failed and not complete:
+        raise SweepError(f"All {len(failed)} trials failed. {reason}")
+    if limits.too_many_failed(trials):
+        allowed = f"hydra.sweeper.max_failure_rate={limits.failure_rate} allows"
+        raise SweepError(f"{len(failed)} of {len(failed) + complete} trials failed, more than {allowed}. {reason}")
+    if not complete:
+        raise SweepError("No trial was finished. Give hydra.sweeper.timeout more seconds.")
+
+
+def _check(settings: DictConfig) -> None:
+    """Raise SweepError for a setting that breaks a rule."""
+    whole = {"n_trials": settings.n_trials, "workers": settings.workers}
+    for name, value in whole.items():
+        if not (type(value) is int and value >= 1) and not (name == "n_trials" and value is None):
+            raise SweepError(f"hydra.sweeper.{name} must be a whole number from 1, but got {value!r}.")
+    if settings.timeout is not None and not (_is_number(settings.timeout) and settings.timeout > 0):
+        raise SweepError(f"hydra.sweeper.timeout must be seconds above 0, or null, but got {settings.timeout!r}.")
+    if not (_is_number(settings.max_failure_rate) and 0 <= settings.max_failure_rate <= 1):
+        rate = settings.max_failure_rate
+        raise SweepError(f"hydra.sweeper.max_failure_rate must lie between 0 and 1, but got {rate!r}.")
+
+
+def _address(storage: str) -> str:
+    return storage if "://" in storage else str(Path(storage).absolute())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _context(settings: DictConfig, study: optuna.Study, folder: Path) -> AbstractContextManager[Any]:
+    if settings.context is None:
+        return nullcontext()
+    held: AbstractContextManager[Any] = instantiate(settings.context, study, folder)
+    return held
+
+
+@contextmanager
+def _told_to_stop(store: Store, folder: Path) -> Iterator[None]:
+    """Answer Ctrl-C and SIGTERM: close what was running, and say how to go on."""
+    try:
+        with _launch.ends_on_sigterm():
+            yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        _study.close_lost(store, folder)
+        done = sum(trial.state.is_finished() for trial in _study.counted(store))
+        given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
+        _console.stopped(done, _program([*given, f"hydra.sweeper.study_name={store.name}"]))
+        raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
+
+
+def _program(arguments: Sequence[str]) -> str:
+    """Return this program's command line with these arguments."""
+    program = sys.argv[0]
+    shown = os.path.relpath(program) if os.path.isabs(program) else program
+    return shlex.join([*(["python"] if program.endswith(".py") else []), shown, *arguments])

@@ -1,0 +1,153 @@
+"""Decides how trials are run: take one that waits, compose its job, run it, tell the study, until none is left."""
+
+import gc
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.champion_sweeper import _alive, _job, running
+from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._study import LOST, REASON, TWIN, WORKER, Store, counted
+
+STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When workers stop: after so many trials, at a time (seconds since the epoch), at a share of failed trials."""
+
+    n_trials: int | None
+    deadline: float | None
+    failure_rate: float
+
+    def reached(self, store: Store) -> bool:
+        """Tell whether no further trial may begin."""
+        if self.deadline is not None and time.time() >= self.deadline:
+            return True
+        begun = [trial for trial in counted(store) if trial.state is not TrialState.WAITING]
+        return self.too_many_failed(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
+
+    def too_many_failed(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Tell whether more trials have failed than the whole study may have; without a total, ten count as many."""
+        failed = sum(trial.state is TrialState.FAIL for trial in trials)
+        return failed > self.failure_rate * (self.n_trials or max(len(trials), 10))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A task function for any launcher: works the study off, in one process, with nobody to wait for.
+
+    It can be sent to another process; `parent` is the one whose end ends it too.
+    """
+
+    task: TaskFunction
+    hydra_context: HydraContext
+    config: DictConfig
+    space: Space
+    store: Store
+    limits: Limits
+    parent: int | None = None
+
+    def __call__(self, _: DictConfig | None = None) -> None:
+        """Run trials until the limits are reached or the queue is empty."""
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        gc.freeze()  # to look through all that is imported for garbage costs half of a trial's overhead
+        first = True
+        with _alive.alive(Path(self.config.hydra.sweep.dir)) as name:
+            while self.parent in (None, os.getppid()) and not self.limits.reached(self.store):
+                taken = self.store.take() or self._another()
+                if taken is None:
+                    return
+                self.store.note(taken, WORKER, name)
+                self._run(taken)
+                if first:
+                    gc.freeze()  # what the first job has imported is there to stay, too
+                first = False
+
+    def _another(self) -> FrozenTrial | None:
+        """Return a new trial where there is no end of them."""
+        if self.limits.n_trials is not None:
+            return None
+        storage = self.store.storage
+        return storage.get_trial(storage.create_new_trial(self.store.study_id))
+
+    def _run(self, taken: FrozenTrial) -> None:
+        settings = self.config.hydra.sweeper
+        sampler, pruner = _sampler(settings.sampler, taken.number), _pruner(settings.pruner)
+        trial = self.store.start(taken, sampler=sampler, pruner=pruner)
+        try:
+            params = self.space.suggest(trial)
+            if twin := self._twin(trial):
+                self._copy(trial, twin)
+                return
+            config, context = self.space.compose(params), self.hydra_context
+            with running(trial):
+                returned = _job.run(self.task, config, number=trial.number, hydra_context=context, quiet=True)
+            self._tell(trial, returned)
+        except optuna.TrialPruned:
+            trial.study.tell(trial, state=TrialState.PRUNED)
+        except Exception as error:
+            self._fail(trial, f"{type(error).__name__}: {error}")
+        except SystemExit as stop:
+            if stop.code in STOPPED:
+                raise
+            self._fail(trial, f"the job exits: {stop.code}")
+
+    def _tell(self, trial: optuna.Trial, returned: Any) -> None:
+        directions = trial.study.directions
+        values = list(returned) if isinstance(returned, Sequence) and not isinstance(returned, str) else [returned]
+        try:
+            numbers = [float(value) for value in values]
+        except (TypeError, ValueError):
+            numbers = []
+        if len(numbers) != len(directions) or any(math.isnan(number) for number in numbers):
+            wanted = "a number" if len(directions) == 1 else f"{len(directions)} numbers"
+            self._fail(trial, f"the job returned {returned!r:.100}, but a sweep needs {wanted} to compare.")
+        else:
+            trial.study.tell(trial, numbers)
+
+    def _fail(self, trial: optuna.Trial, reason: str) -> None:
+        trial.set_user_attr(REASON, " ".join(reason.split())[:2000])
+        trial.study.tell(trial, state=TrialState.FAIL)
+
+    def _twin(self, trial: optuna.Trial) -> FrozenTrial | None:
+        """Return a finished trial with the same parameters."""
+        finished = self.store.trials(TrialState.COMPLETE, TrialState.PRUNED)
+        return next((one for one in finished if one.params == trial.params and LOST not in one.user_attrs), None)
+
+    def _copy(self, trial: optuna.Trial, twin: FrozenTrial) -> None:
+        trial.set_user_attr(TWIN, twin.number)
+        for step, value in twin.intermediate_values.items():
+            trial.report(value, step)
+        complete = twin.state is TrialState.COMPLETE
+        trial.study.tell(trial, twin.values if complete else None, state=twin.state)
+
+
+def _sampler(settings: DictConfig | None, number: int) -> optuna.samplers.BaseSampler | None:
+    """Make the sampler of one trial: its seed follows from the seed of the study and the number of the trial.
+
+    So no two workers propose the same point, and a study that goes on doesn't begin again.
+    """
+    if settings is None:
+        return None
+    own = {}
+    if settings.get("seed") is not None:
+        own["seed"] = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
+    sampler: optuna.samplers.BaseSampler = instantiate(settings, **own)
+    return sampler
+
+
+def _pruner(settings: DictConfig | None) -> optuna.pruners.BasePruner:
+    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner() if settings is None else instantiate(settings)
+    return pruner

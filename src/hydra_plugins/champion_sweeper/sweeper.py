@@ -1,0 +1,61 @@
+"""Hydra's door to the study: what `-m` does. Light, since Hydra imports it at every start."""
+
+from functools import partial
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+DEFAULTS: dict[str, Any] = {
+    "n_trials": 30,  # in all, also when a study goes on; None: no end but the timeout
+    "timeout": None,  # seconds of search; a trial that has begun is finished
+    "workers": 1,  # trials at a time: local processes with Hydra's basic launcher, else jobs of its launcher
+    "direction": "minimize",  # or maximize; a list where the job returns several numbers
+    "params": {},  # the space, in Hydra's sweep grammar, where the command line sweeps no value
+    "study_name": "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}",  # one that exists goes on
+    "storage": "${hydra.sweep.dir}/study.journal",  # a file, or a database's URL
+    "sampler": None,  # an Optuna sampler to instantiate; its seed is that of the whole study
+    "pruner": None,  # an Optuna pruner to instantiate; None: no trial is pruned
+    "max_failure_rate": 0.5,  # share of the trials that may fail before the sweep gives up
+    "may_change": [],  # keys of the configuration that may differ when a study goes on
+    "last_job": False,  # run the best overrides once more, as an ordinary job, when the search has ended
+    "context": None,  # a context manager, made with the study and its folder, that is held open meanwhile
+}
+
+
+class StudySweeper(Sweeper):
+    """Search with an Optuna study, on workers that never wait for each other."""
+
+    def __init__(self, **_: Any) -> None:
+        """Take the settings, which all processes read from `hydra.sweeper`."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Remember what Hydra hands over, with the defaults of the settings that it lacks."""
+        self.run = partial(_run, task=task_function, hydra_context=hydra_context, config=config)
+        with open_dict(config.hydra.sweeper):
+            for name, default in DEFAULTS.items():
+                config.hydra.sweeper.setdefault(name, default)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Search the space of these overrides."""
+        self.run(arguments)
+
+
+def _run(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
+    from hydra_plugins.champion_sweeper._sweep import sweep  # Optuna takes half a second
+
+    sweep(arguments, task=task, hydra_context=hydra_context, config=config)
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="champion",
+    package="hydra",
+    provider="champion_sweeper",
+    node={
+        "sweep": {"dir": "multirun/${hydra.sweeper.study_name}"},
+        "sweeper": {"_target_": f"{__name__}.StudySweeper", "_recursive_": False, **DEFAULTS},
+    },
+)

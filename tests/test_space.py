@@ -1,0 +1,198 @@
+"""_space.py: Hydra's sweep grammar as distributions, and what a sweep chooses from."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import optuna
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution
+from optuna.distributions import CategoricalDistribution as Choice
+from optuna.distributions import FloatDistribution as Float
+from optuna.distributions import IntDistribution as Int
+
+from champion.home import home
+from hydra_plugins.champion_sweeper import _space
+from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._space import Space
+from tests.conftest import REPOSITORY
+
+TOY = REPOSITORY / "tests" / "toy" / "conf"
+
+
+@pytest.fixture
+def loader(request: pytest.FixtureRequest) -> Iterator[ConfigLoader]:
+    """Load the toy's configuration, or that of the folder a test asks for."""
+    home()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(getattr(request, "param", TOY)), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def read(loader: ConfigLoader, *arguments: str, params: dict[str, Any] | None = None) -> Space:
+    """Read the space of a command line."""
+
+    def compose(overrides: list[str]) -> DictConfig:
+        config = loader.load_configuration("config", overrides, RunMode.RUN)
+        if params is not None:
+            config.hydra.sweeper.params = params
+        return config
+
+    return _space.read(arguments, loader=loader, compose=compose, seed=0)
+
+
+GRAMMAR: dict[str, tuple[BaseDistribution, list[Any] | None]] = {
+    "x=1,2,5": (Choice(["1", "2", "5"]), ["1", "2", "5"]),
+    "x=choice(1,2,5)": (Choice(["1", "2", "5"]), ["1", "2", "5"]),
+    "x=choice(1)": (Choice(["1"]), ["1"]),
+    "text=plain,'two words',\"it''s\"": (
+        Choice(["plain", "'two words'", "\"it''s\""]),
+        ["plain", "'two words'", "\"it''s\""],
+    ),
+    "nothing=null,1": (Choice(["null", "1"]), ["null", "1"]),
+    "flag=true,false": (Choice(["True", "False"]), ["True", "False"]),
+    "x=[1,2],[3]": (Choice(["[1,2]", "[3]"]), ["[1,2]", "[3]"]),
+    "x={a:1},{a:2}": (Choice(["{a:1}", "{a:2}"]), ["{a:1}", "{a:2}"]),
+    "x=1,1,2": (Choice(["1", "2"]), ["1", "2"]),
+    "x=str(choice(1,2))": (Choice(["1", "2"]), ["1", "2"]),
+    "x=float(choice(1,2))": (Choice(["1.0", "2.0"]), ["1.0", "2.0"]),
+    "x=sort(3,1,2)": (Choice(["1", "2", "3"]), ["1", "2", "3"]),
+    "n=range(4)": (Int(0, 3), [0, 1, 2, 3]),
+    "n=range(1,5)": (Int(1, 4), [1, 2, 3, 4]),
+    "n=range(1,10,3)": (Int(1, 7, step=3), [1, 4, 7]),
+    "n=range(5,1,-2)": (Int(3, 5, step=2), [5, 3]),
+    "x=range(0,1,0.25)": (Float(0, 0.75, step=0.25), [0.0, 0.25, 0.5, 0.75]),
+    "n=tag(log,range(1,5))": (Int(1, 4, log=True), [1, 2, 3, 4]),
+    "x=interval(0,1)": (Float(0, 1), None),
+    "x=interval(-1.5,1e-3)": (Float(-1.5, 1e-3), None),
+    "x=tag(log,interval(0.01,1))": (Float(0.01, 1, log=True), None),
+    "n=int(interval(1,5))": (Int(1, 5), None),
+    "n=tag(log,int(interval(1,500)))": (Int(1, 500, log=True), None),
+    "shape=round,square": (Choice(["round", "square"]), ["round", "square"]),
+    "shape=glob(*)": (Choice(["round", "square"]), ["round", "square"]),
+    "+new=1,2": (Choice(["1", "2"]), ["1", "2"]),
+    "++x=1,2": (Choice(["1", "2"]), ["1", "2"]),
+}
+
+
+@pytest.mark.parametrize("argument", GRAMMAR)
+def test_grammar(loader: ConfigLoader, argument: str) -> None:
+    """Each form of Hydra's sweep grammar becomes the distribution that its documentation describes."""
+    distribution, values = GRAMMAR[argument]
+    [parameter] = read(loader, argument).parameters
+    assert parameter.key == argument.partition("=")[0]
+    assert parameter.distribution == distribution
+    assert (None if parameter.values is None else list(parameter.values)) == values
+
+
+@pytest.mark.parametrize("argument", GRAMMAR)
+def test_trials_are_composed_as_hydra_does(loader: ConfigLoader, argument: str) -> None:
+    """The quick way to a trial's configuration ends where Hydra's own ends, overrides and folder names included."""
+    space, study = read(loader, argument), optuna.create_study()
+    for _ in range(3):
+        params = space.suggest(study.ask())
+        config = space.compose(params)
+        expected = loader.load_configuration("config", space.overrides(params), RunMode.RUN)
+        assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(expected)
+        assert config.hydra.job.override_dirname == expected.hydra.job.override_dirname == space.overrides(params)[0]
+
+
+def test_shuffled_choices_are_in_another_order(loader: ConfigLoader) -> None:
+    """shuffle() changes the order in which the values are tried, the same way each time."""
+    [first] = read(loader, "n=shuffle(range(0,20))").parameters
+    [again] = read(loader, "n=shuffle(range(0,20))").parameters
+    assert list(first.values or ()) == list(again.values or ()) != sorted(first.values or ())
+    assert first.distribution == Int(0, 19)
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("x=tag(lgo,interval(0,1))", r"x: tag\(lgo, …\) is not known"),
+        ("x=interval(2,1)", r"'x=interval\(2,1\)' is no space to choose from"),
+        ("x=tag(log,interval(0,1))", r"is no space to choose from"),
+        ("n=range(3,3)", r"it is empty, since stop is not part of it"),
+        ("x=1", r"There is nothing to sweep: give values, as in key=1,2"),
+    ],
+)
+def test_what_is_no_space_is_refused(loader: ConfigLoader, argument: str, says: str) -> None:
+    """A slip is answered before anything is run."""
+    with pytest.raises(SweepError, match=says):
+        read(loader, argument)
+
+
+def test_discrete_space_is_listed_in_hydras_order(loader: ConfigLoader) -> None:
+    """The last argument varies fastest, as with Hydra's own sweeper."""
+    space = read(loader, "x=1,2", "n=range(0,2)")
+    grid = space.grid(4)
+    assert grid is not None
+    assert [space.overrides(point) for point in grid] == [
+        ["x=1", "n=0"],
+        ["x=1", "n=1"],
+        ["x=2", "n=0"],
+        ["x=2", "n=1"],
+    ]
+    assert space.grid(None) == grid
+    assert space.grid(3) is None
+    assert read(loader, "x=1,2", "n=int(interval(0,1))").grid(100) is None
+
+
+def test_fixed_values_go_into_every_trial(loader: ConfigLoader) -> None:
+    """What the command line fixes is not searched."""
+    space = read(loader, "text=fixed", "n=1,2")
+    assert [space.overrides(point) for point in space.grid(2) or ()] == [["text=fixed", "n=1"], ["text=fixed", "n=2"]]
+
+
+def test_files_give_the_space_where_the_command_line_sweeps_nothing(loader: ConfigLoader) -> None:
+    """hydra.sweeper.params is searched; a value on the command line takes the place of the one in the file."""
+    params = {"x": "interval(0,1)", "n": "range(1,4)", "text": "fixed"}
+    space = read(loader, "n=2", params=params)
+    assert space.names == ["x"]
+    assert space.overrides({"x": 0.5}) == ["n=2", "text=fixed", "x=0.5"]
+
+
+def test_swept_values_on_the_command_line_take_the_place_of_the_files(loader: ConfigLoader) -> None:
+    """Three values are three trials, whatever the file would search."""
+    space = read(loader, "n=1,2,3", params={"x": "interval(0,1)"})
+    assert space.names == ["n"]
+    assert len(space.grid(30) or ()) == 3
+
+
+def test_defaults_are_the_configured_values_within_the_space(loader: ConfigLoader) -> None:
+    """The first trial is the configuration as it stands, as far as the space holds it."""
+    space = read(loader, "x=interval(0,2)", "n=range(0,3)", "flag=true,false", "nothing=null,1", "text=a,plain")
+    assert space.defaults() == [{"x": 1.0, "flag": "True", "nothing": "null", "text": "plain"}]
+
+
+@pytest.mark.parametrize("loader", [REPOSITORY / "conf"], indirect=True)
+def test_each_model_brings_its_own_space(loader: ConfigLoader) -> None:
+    """With several models, the study holds each one's parameters apart, and a trial has those of its model only."""
+    space = read(loader, "model=random_forest,xgboost", "seed=7")
+    assert space.groups == ("model",)
+    assert {"model", "random_forest.max_depth", "xgboost.max_depth", "xgboost.learning_rate"} <= set(space.names)
+    assert "random_forest.learning_rate" not in space.names
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(8):
+        trial = study.ask()
+        overrides = space.overrides(space.suggest(trial))
+        model = trial.params["model"]
+        assert overrides[:2] == ["seed=7", f"model={model}"]
+        assert {name.partition(".")[0] for name in trial.params} == {"model", model}
+        expected = loader.load_configuration("config", overrides, RunMode.RUN)
+        assert space.compose(trial.params).model == expected.model
+        assert space.choices(trial.params) == {"model": model}
+
+
+@pytest.mark.parametrize("loader", [REPOSITORY / "conf"], indirect=True)
+@pytest.mark.parametrize("model", sorted(file.stem for file in (REPOSITORY / "conf" / "model").glob("*.yaml")))
+def test_every_model_has_a_space_that_holds_its_defaults(loader: ConfigLoader, model: str) -> None:
+    """A sweep begins with the configured model, so that it never ends below a single run."""
+    space = read(loader, f"model={model}")
+    [first] = space.defaults()
+    assert len(space.names) >= 4
+    assert set(first) == set(space.names)
+    assert (REPOSITORY / "conf" / "search" / f"{model}.yaml").is_file()
