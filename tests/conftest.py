@@ -59,7 +59,7 @@ class Home:
         """Start `python src/train.py` with these overrides."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         command = [sys.executable, str(REPOSITORY / "src" / "train.py"), *overrides]
-        return subprocess.Popen(command, env=self.env, **{"cwd": REPOSITORY, **pipes, **options})
+        return subprocess.Popen(command, **{"cwd": REPOSITORY, "env": self.env, **pipes, **options})
 
     def train(self, *overrides: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `python src/train.py` with these overrides to its end."""

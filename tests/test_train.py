@@ -321,11 +321,3 @@ def test_own_table_needs_only_a_path_and_a_target(home: Home) -> None:
     assert "Warning" not in done.stderr
     assert [model.name for model in home.client.search_registered_models()] == ["houses_predictor"]
     assert "compare   mlflow ui\n" in done.stdout
-
-
-def test_main_returns_the_objective_to_a_sweep(home: Home) -> None:
-    """Hydra's -m runs every combination; each trial is a run of its own."""
-    done = home.train("-m", "experiment=quick", "model.max_iter=10,20")
-    assert done.returncode == 0, done.stderr
-    assert home.statuses() == {"gradient_boosting_10": ["FINISHED"], "gradient_boosting_20": ["FINISHED"]}
-    assert not home.client.search_registered_models()

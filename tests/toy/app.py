@@ -21,7 +21,7 @@ def main(cfg: DictConfig) -> object:
         raise ValueError("the job's own reason")
     if cfg.behave == "exit":
         sys.exit("the job leaves")
-    wrong = {"nan": float("nan"), "none": None, "text": "many"}
+    wrong = {"not_a_number": float("nan"), "none": None, "text": "many"}
     return (value, float(cfg.n)) if cfg.two else wrong.get(cfg.behave, value)
 
 

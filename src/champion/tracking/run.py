@@ -235,7 +235,8 @@ def _dataset_input(dataset: Dataset) -> DatasetInput:
             name=dataset.name,
             digest=dataset.fingerprint,
         )
-    return DatasetInput(used._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+        entity = used._to_mlflow_entity()
+    return DatasetInput(entity, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import gc
 import math
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import optuna
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import _alive, _job, running
@@ -62,6 +64,7 @@ class Worker:
     def __call__(self, _: DictConfig | None = None) -> None:
         """Run trials until the limits are reached or the queue is empty."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        warnings.simplefilter("ignore", ExperimentalWarning)
         gc.freeze()  # to look through all that is imported for garbage costs half of a trial's overhead
         first = True
         with _alive.alive(Path(self.config.hydra.sweep.dir)) as name:

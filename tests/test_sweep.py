@@ -1,0 +1,286 @@
+"""sweep.py and trial.py: what `python src/train.py -m` finds, promotes, and leaves in MLflow."""
+
+import os
+import shlex
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+from joblib import cpu_count
+from mlflow.entities import Run
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from tests.conftest import REPOSITORY, Home
+
+STUDY = "hydra.sweeper.study_name=prices"
+BOTH = ("-m", "model=gradient_boosting,xgboost", "n_splits=2", "hydra.sweeper.workers=2", STUDY)
+
+
+def study_of(home: Home, name: str = "prices") -> optuna.Study:
+    """Open the study that a sweep left."""
+    storage = JournalStorage(JournalFileBackend(str(home.folder / "multirun" / name / "study.journal")))
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def runs_of(home: Home, experiment: str = "housing_price_prediction") -> list[Run]:
+    """Return all runs of the experiment, oldest first."""
+    found = home.client.get_experiment_by_name(experiment)
+    return list(home.client.search_runs([found.experiment_id], order_by=["attributes.start_time"], max_results=1000))
+
+
+def children_of(home: Home, parent: Run) -> dict[int, Run]:
+    """Return the runs of a sweep's trials, by number."""
+    own = [run for run in runs_of(home) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    return {int(run.data.tags["trial"]): run for run in own}
+
+
+def parent_of(home: Home) -> Run:
+    """Return the run that stands for the study."""
+    return home.client.get_run(study_of(home).user_attrs["mlflow_run_id"])
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Sweep two models over the bundled data on two workers, in a fresh home; the winner is promoted."""
+    home = Home(tmp_path_factory.mktemp("swept"))
+    done = home.train(*BOTH, "hydra.sweeper.n_trials=7")
+    assert done.returncode == 0, done.stderr
+    (home.folder / "console.txt").write_text(done.stdout + done.stderr)
+    return home
+
+
+def test_trials_are_children_of_one_run(swept: Home) -> None:
+    """One parent run per study; trial and run know each other; pruned trials can be told from others."""
+    parent, study = parent_of(swept), study_of(swept)
+    children = children_of(swept, parent)
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["study"] == "prices"
+    assert sorted(children) == [trial.number for trial in study.trials] == list(range(7))
+    for trial in study.trials:
+        run = children[trial.number]
+        assert trial.user_attrs["mlflow_run_id"] == run.info.run_id
+        pruned = trial.state is TrialState.PRUNED
+        assert (run.info.status, run.data.tags.get("trial_state")) == (
+            ("KILLED", "PRUNED") if pruned else ("FINISHED", None)
+        )
+        if not pruned:
+            assert run.data.metrics["cv_rmse"] == trial.value
+    assert "PRUNED" in {trial.state.name for trial in study.trials}
+
+
+def test_trials_hold_what_single_runs_hold(swept: Home) -> None:
+    """The same flat params and metrics as a run on its own, and no model."""
+    parent = parent_of(swept)
+    [single] = [run for run in runs_of(swept) if run.info.run_id != parent.info.run_id and "trial" not in run.data.tags]
+    for child in children_of(swept, parent).values():
+        if child.data.params["model"] == single.data.params["model"]:
+            assert set(child.data.params) == set(single.data.params)
+            assert child.data.params["n_splits"] == "2"
+        if child.info.status == "FINISHED":
+            assert {name for name in single.data.metrics if not name.startswith("test_")} == set(child.data.metrics)
+        assert child.data.tags["data_fingerprint"] == single.data.tags["data_fingerprint"]
+        assert child.outputs.model_outputs == []
+        kept = {file.path for file in swept.client.list_artifacts(child.info.run_id)}
+        assert "config.yaml" in kept
+        assert kept <= {"config.yaml", "evaluation_report.json"}
+
+
+def test_defaults_of_each_model_come_first(swept: Home) -> None:
+    """The configured models are the first trials, so a sweep never ends below a single run."""
+    first, second = study_of(swept).trials[:2]
+    assert (first.params["model"], first.params["gradient_boosting.max_iter"]) == ("gradient_boosting", 400)
+    assert (second.params["model"], second.params["xgboost.n_estimators"]) == ("xgboost", 600)
+
+
+def test_best_trial_is_trained_once_more_and_promoted(swept: Home) -> None:
+    """One ordinary job ends the sweep: its score is the best trial's, and its model is the champion."""
+    [version] = swept.client.search_model_versions("name='housing_price_predictor'")
+    run = swept.client.get_run(version.run_id)
+    best = study_of(swept).best_trial
+    assert version.current_stage == "Production"
+    assert swept.client.get_model_version_by_alias("housing_price_predictor", "champion").version == version.version
+    assert run.data.metrics["cv_rmse"] == pytest.approx(best.value, rel=1e-3)
+    assert "test_rmse" in run.data.metrics
+    assert "mlflow.parentRunId" not in run.data.tags
+    results = yaml.safe_load((swept.folder / "multirun" / "prices" / "optimization_results.yaml").read_text())
+    assert (results["best_trial"], results["best_value"]) == (best.number, best.value)
+    assert shlex.split(run.data.tags["command"])[2:] == [*results["best_overrides"]]
+
+
+def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
+    """One line a trial, the leaders with their spread and model, the best command, and what the final decided."""
+    text = (swept.folder / "console.txt").read_text()
+    lines = text.splitlines()
+    assert sum(line.startswith("trial ") and "score" not in line for line in lines) == 7
+    heading = next(line for line in lines if "score" in line)
+    assert heading.split() == ["trial", "score", "model", "params", "seconds"]
+    assert any("±" in line and "xgboost" in line for line in lines)
+    [best] = [line for line in lines if line.startswith("best ")]
+    assert best.startswith("best      python src/train.py n_splits=2 model=")
+    assert "housing_price_predictor 1 in Production, champion" in text
+    assert "Warning" not in text
+    assert text.index("best  ") < text.index("housing_price_predictor 1")
+
+
+def test_parent_run_keeps_results_and_pictures(swept: Home) -> None:
+    """The run of the study holds the best value, how trials ended, the results and the pictures."""
+    parent = parent_of(swept)
+    kept = {file.path for file in swept.client.list_artifacts(parent.info.run_id)}
+    pictures = {"optimization_history.png", "param_importances.png", "parallel_coordinates.png"}
+    assert kept == {"optimization.html", "optimization_results.yaml", *pictures}
+    assert parent.data.metrics["cv_rmse"] == study_of(swept).best_value
+    ended = [parent.data.metrics[f"trials_{state}"] for state in ("complete", "pruned", "fail")]
+    assert sum(ended) == 7
+    assert ended[2] == 0
+
+
+def test_study_goes_on_in_the_same_run(swept: Home) -> None:
+    """With a larger total the study goes on: numbers, folders and the parent run are those of before."""
+    parent, before = parent_of(swept), study_of(swept).trials
+    done = swept.train(*BOTH, "hydra.sweeper.n_trials=9", "promote=false")
+    assert done.returncode == 0, done.stderr
+    assert study_of(swept).trials[:7] == before
+    assert parent_of(swept).info.run_id == parent.info.run_id
+    assert sorted(children_of(swept, parent)) == list(range(9))
+    assert parent_of(swept).info.status == "FINISHED"
+    assert len(swept.client.search_model_versions("name='housing_price_predictor'")) == 1
+    assert (swept.folder / "multirun" / "prices" / "8" / "console.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (["seed=7"], "seed was 42, but is 7 now"),
+        (["test_size=0.3"], "test_size was 0.2, but is 0.3 now"),
+        (["n_splits=3"], "n_splits was 2, but is 3 now"),
+        (["objective=cv_mae"], "objective was cv_rmse, but is cv_mae now"),
+        (["features.max_categories=3"], "features.max_categories was"),
+        (["data.drop=[households]"], "data.drop was [], but is ['households'] now"),
+    ],
+)
+def test_another_question_is_refused(swept: Home, changed: list[str], says: str) -> None:
+    """Scores of other data, another split, seed or metric don't go into one study; nothing is run."""
+    before = len(study_of(swept).trials)
+    done = swept.train(*BOTH, "hydra.sweeper.n_trials=30", *changed)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Study 'prices' can't go on: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert len(study_of(swept).trials) == before
+
+
+@pytest.fixture
+def table(home: Home) -> list[str]:
+    """Write a small table; return the overrides that learn from it with a small model."""
+    rows = [f"{size},{size % 7},{size * 1000 + size % 7 * 5000}" for size in range(200)]
+    (home.folder / "houses.csv").write_text("\n".join(["size,rooms,price", *rows]))
+    data = ["data=csv", f"data.path={home.folder / 'houses.csv'}", "data.target=price", "promote=false"]
+    return [*data, "model=gradient_boosting", "n_splits=2"]
+
+
+def test_other_rows_under_the_same_name_are_refused(home: Home, table: list[str]) -> None:
+    """A file that has changed is noticed by its fingerprint."""
+    command = ("-m", *table, "model.max_iter=5,6", STUDY)
+    assert home.train(*command).returncode == 0
+    file = home.folder / "houses.csv"
+    file.write_text(file.read_text().replace("\n199,3,", "\n199,4,"))
+    done = home.train(*command)
+    assert done.returncode == 1
+    assert "Study 'prices' was made with other data: its fingerprint was " in done.stderr
+
+
+def test_direction_that_makes_models_worse_is_refused(home: Home, table: list[str]) -> None:
+    """R² is to be maximized; a sweep that would look for the worst model doesn't begin."""
+    command = ("-m", *table, "model.max_iter=2,20", "objective=cv_r2", STUDY)
+    done = home.train(*command)
+    assert done.returncode == 1
+    assert "hydra.sweeper.direction must be maximize for objective=cv_r2, but got 'minimize'." in done.stderr
+    assert not study_of(home).trials
+    done = home.train(*command[:-1], "hydra.sweeper.direction=maximize", "hydra.sweeper.study_name=better")
+    assert done.returncode == 0, done.stderr
+    assert study_of(home, "better").best_trial.params == {"model.max_iter": "20"}
+
+
+def test_refused_values_fail_their_trials(home: Home, table: list[str]) -> None:
+    """A value that the model refuses fails its trial, in MLflow too, and the sweep ends with the others."""
+    done = home.train("-m", *table, "model.max_iter=5,abc", STUDY)
+    assert done.returncode == 0, done.stderr
+    assert home.statuses() == {"prices": ["FINISHED"], "trial_0": ["FINISHED"], "trial_1": ["FAILED"]}
+    reason = "ConfigError: The model can't be fitted with model.max_iter=abc"
+    assert study_of(home).trials[1].user_attrs["reason"].startswith(reason)
+    assert not home.client.search_registered_models()
+
+
+def test_sweep_where_all_fail(home: Home, table: list[str]) -> None:
+    """One line with the first reason, status 1, and a parent run that says FAILED."""
+    done = home.train("-m", *table, "model.max_iter=abc,def", STUDY)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: All 2 trials failed. The first, trial 0: ConfigError: The model can't be")
+    assert done.stderr.count("\n") == 1
+    assert home.statuses() == {"prices": ["FAILED"], "trial_0": ["FAILED"], "trial_1": ["FAILED"]}
+
+
+def test_cores_are_shared_among_workers(home: Home, table: list[str]) -> None:
+    """A fit has cores / workers threads, unless the config says how many."""
+    conf = home.folder / "more" / "model"
+    conf.mkdir(parents=True)
+    (conf / "watched.yaml").write_text("_target_: watched.Watched\nsize: 1\nrandom_state: ${seed}\n")
+    env = {**home.env, "PYTHONPATH": str(REPOSITORY / "tests" / "toy")}
+    watched = [word for word in table if not word.startswith("model=")]
+    for workers, threads, expected in ((1, "null", -1), (2, "null", max(1, cpu_count() // 2)), (2, "5", 5)):
+        name = f"{workers}_{threads}"
+        own = [f"hydra.sweeper.workers={workers}", f"threads={threads}", f"hydra.sweeper.study_name={name}"]
+        command = ("--config-dir", str(conf.parent), "-m", *watched, "model=watched", "model.size=1,2", *own)
+        assert home.train(*command, env=env).returncode == 1
+        reasons = {trial.user_attrs["reason"] for trial in study_of(home, name).trials}
+        assert reasons == {f"RuntimeError: {expected} threads"}
+
+
+def test_killed_sweep_leaves_nothing_running(home: Home, table: list[str]) -> None:
+    """After kill -9 of everything the same command goes on; in MLflow nothing stays RUNNING."""
+    command = (
+        "-m",
+        *table,
+        "model.max_iter=range(1000,1008)",
+        "hydra.sweeper.workers=2",
+        STUDY,
+        "hydra.sweeper.pruner=null",
+    )
+    with home.start(*command, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while "FINISHED" not in str(home.statuses()):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert "RUNNING" in home.statuses()["prices"]
+    done = home.train(*command)
+    assert done.returncode == 0, done.stderr
+    statuses = home.statuses()
+    assert statuses.pop("prices") == ["FINISHED"]
+    ended = [status for own in statuses.values() for status in own]
+    assert ended.count("FINISHED") == 8
+    assert set(ended) <= {"FINISHED", "KILLED"}
+
+
+def test_many_workers_on_one_fresh_database_lose_nothing(tmp_path: Path, table: list[str]) -> None:
+    """200 trials on 4 workers that start at once against no database at all: 200 child runs, none RUNNING."""
+    home = Home(tmp_path / "fresh")
+    command = ("-m", *table, "model.max_iter=range(1,201)", "hydra.sweeper.workers=4", "hydra.sweeper.n_trials=200")
+    done = home.train(*command, STUDY, "hydra.sweeper.pruner=null")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(home.folder / "mlflow.db")) as database:
+        query = "select count(*) from tags join runs using (run_uuid) where key = 'mlflow.parentRunId' and status = ?"
+        counts = {status: database.execute(query, (status,)).fetchone()[0] for status in ("FINISHED", "RUNNING")}
+        [(params,)] = database.execute("select count(distinct value) from params where key = 'max_iter'")
+    assert counts == {"FINISHED": 200, "RUNNING": 0}
+    assert params == 200
+    assert {trial.state for trial in study_of(home).trials} == {TrialState.COMPLETE}
+    assert len({trial.user_attrs["worker"] for trial in study_of(home).trials}) == 4

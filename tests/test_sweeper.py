@@ -1,0 +1,473 @@
+"""The sweeper, as any Hydra app meets it: a toy app in processes of its own."""
+
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import requests
+import yaml
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from tests.conftest import REPOSITORY, free_port, wait_for
+
+APP = REPOSITORY / "tests" / "toy" / "app.py"
+PRUNER = "+hydra.sweeper.pruner={_target_: optuna.pruners.MedianPruner, n_startup_trials: 1, n_warmup_steps: 1}"
+
+
+def start(folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start `python app.py -m` in a process group of its own."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, str(APP), "-m", *arguments]
+    return subprocess.Popen(command, cwd=folder, start_new_session=True, **{**pipes, **options})
+
+
+def sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python app.py -m` to its end."""
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def trials(folder: Path, name: str = "toy") -> list[FrozenTrial]:
+    """Return the trials of a study that was left in its folder."""
+    storage = JournalStorage(JournalFileBackend(str(folder / "multirun" / name / "study.journal")))
+    return optuna.load_study(study_name=name, storage=storage).trials
+
+
+def finished(folder: Path) -> list[FrozenTrial]:
+    """Return the trials that have finished so far, where there is a study yet."""
+    if not (folder / "multirun" / "toy" / "study.journal").exists():
+        return []
+    try:
+        return [trial for trial in trials(folder) if trial.state.is_finished()]
+    except KeyError:
+        return []
+
+
+def wait_for_trials(folder: Path, number: int) -> None:
+    """Return as soon as so many trials have finished."""
+    deadline = time.monotonic() + 60
+    while len(finished(folder)) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def processes(folder: Path) -> list[int]:
+    """Return the processes that work in this folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if link.resolve() == folder.resolve():
+                found.append(int(link.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def kill_all(folder: Path) -> None:
+    """Kill every process in this folder at once, without warning, and wait until they are gone."""
+    for process in processes(folder):
+        os.kill(process, signal.SIGKILL)
+    wait_until_gone(folder)
+
+
+def wait_until_gone(folder: Path) -> None:
+    """Return when no process works in this folder any more."""
+    deadline = time.monotonic() + 10
+    while left := processes(folder):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Sweep a grid of six points on two workers."""
+    folder = tmp_path_factory.mktemp("grid")
+    arguments = ("n=1,2,3", "text=plain,'two words'", "hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy")
+    return folder, sweep(folder, *arguments)
+
+
+def test_grid_is_run_once_each_and_in_hydras_order(grid: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """A discrete space no larger than n_trials is enumerated, the last argument fastest."""
+    folder, done = grid
+    assert done.returncode == 0, done.stderr
+    params = [tuple(trial.params.values()) for trial in trials(folder)]
+    assert params == [(n, text) for n in ("1", "2", "3") for text in ("plain", "'two words'")]
+    assert {trial.state for trial in trials(folder)} == {TrialState.COMPLETE}
+
+
+def test_each_trial_has_its_folder(grid: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """As with Hydra's own sweepers: numbered folders with the configuration; what a job printed is kept there."""
+    folder = grid[0] / "multirun" / "toy"
+    for number in range(6):
+        assert yaml.safe_load((folder / str(number) / ".hydra" / "config.yaml").read_text())["n"] == number // 2 + 1
+        assert (folder / str(number) / "console.txt").read_text() == "a job with x=1.0\n"
+    assert yaml.safe_load((folder / "5" / ".hydra" / "overrides.yaml").read_text()) == ["n=3", "text='two words'"]
+
+
+def test_console_has_a_line_a_trial_and_the_leaders(grid: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """In a log file, each trial is a line; the best come last, with the command that gives the best one again."""
+    out = grid[1].stdout
+    assert sorted(re.findall(r"^trial (\d)", out, flags=re.MULTILINE)) == list("012345")
+    assert "a job with" not in out
+    best = next(line for line in out.splitlines() if line.startswith("best"))
+    assert best.endswith("n=1 text=plain")
+    command = [sys.executable, *shlex.split(best.removeprefix("best"))[1:]]
+    again = subprocess.run(command, cwd=grid[0], capture_output=True, text=True, check=True)
+    assert again.stdout == "a job with x=1.0\n"
+
+
+def test_results_are_left_in_the_folder(grid: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The best trial in YAML under the names of Hydra's Optuna sweeper, and pictures that need no network."""
+    folder = grid[0] / "multirun" / "toy"
+    results = yaml.safe_load((folder / "optimization_results.yaml").read_text())
+    assert results["name"] == "optuna"
+    assert (results["best_trial"], results["best_params"]) == (0, {"n": "1", "text": "plain"})
+    assert results["best_value"] == pytest.approx(1.49)
+    assert results["trials"] == {"complete": 6}
+    page = (folder / "optimization.html").read_text()
+    assert page.count("Plotly.newPlot(") == 3
+    assert not re.search(r"<(script|link)[^>]*(src|href)=", page)
+    for name in ("optimization_history", "param_importances", "parallel_coordinates"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_dashboard_opens_the_study(grid: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """optuna-dashboard shows what a sweep left, by the command that the sweep printed."""
+    [shown] = [line for line in grid[1].stdout.splitlines() if "optuna-dashboard" in line]
+    port = free_port()
+    command = [*shlex.split(shown)[1:], "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            url = wait_for(f"http://127.0.0.1:{port}", process, path="api/studies")
+            [study] = requests.get(f"{url}/api/studies", timeout=10).json()["study_summaries"]
+            assert study["study_name"] == "toy"
+            detail = requests.get(f"{url}/api/studies/{study['study_id']}", timeout=10).json()
+            assert len(detail["trials"]) == 6
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def test_hydra_discovers_the_sweeper(tmp_path: Path) -> None:
+    """An app elsewhere finds the plugin, and starts without what only a sweep needs."""
+    found = subprocess.run(
+        [sys.executable, str(APP), "--info", "plugins"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "StudySweeper" in found.stdout
+    command = [sys.executable, "-X", "importtime", str(APP), "--help"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in shown.stderr.splitlines()}
+    assert "hydra_plugins" in imported
+    assert not imported & {"optuna", "joblib", "rich", "numpy", "plotly", "sqlalchemy"}
+
+
+def test_failing_jobs_fail_alone(tmp_path: Path) -> None:
+    """A job that raises, returns NaN, None or text, or leaves, is FAIL with its reason; the sweep goes on."""
+    ways = "behave=raise,not_a_number,none,exit,text,well"
+    done = sweep(tmp_path, ways, "hydra.sweeper.study_name=toy", "hydra.sweeper.max_failure_rate=0.9")
+    assert done.returncode == 0, done.stderr
+    states = {trial.params["behave"]: trial.state for trial in trials(tmp_path)}
+    assert states.pop("well") is TrialState.COMPLETE
+    assert set(states.values()) == {TrialState.FAIL}
+    reasons = {trial.params["behave"]: trial.user_attrs.get("reason") for trial in trials(tmp_path)}
+    assert reasons["raise"] == "ValueError: the job's own reason"
+    assert reasons["not_a_number"] == "the job returned nan, but a sweep needs a number to compare."
+    assert reasons["none"] == "the job returned None, but a sweep needs a number to compare."
+    assert reasons["exit"] == "the job exits: the job leaves"
+    assert "failed: ValueError: the job's own reason" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_all_failed(tmp_path: Path) -> None:
+    """When no job succeeds, the command fails with the first reason, in one line."""
+    done = sweep(tmp_path, "n=1,2", "behave=raise", "hydra.sweeper.max_failure_rate=1")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == ("All 2 trials failed. The first, trial 0: ValueError: the job's own reason")
+    assert "Traceback" not in done.stderr
+
+
+def test_too_many_failed(tmp_path: Path) -> None:
+    """The sweep gives up as soon as more than the allowed share of all trials has failed."""
+    arguments = ("behave=well,raise", "n=1,2,3,4,5", "hydra.sweeper.max_failure_rate=0.2")
+    done = sweep(tmp_path, *arguments, "hydra.sweeper.study_name=toy")
+    assert done.returncode == 1
+    assert "failed, more than hydra.sweeper.max_failure_rate=0.2 allows. The first, trial 5: ValueError" in done.stderr
+    assert sum(trial.state is TrialState.FAIL for trial in trials(tmp_path)) == 3
+
+
+SLOW = ("x=interval(0,1)", "seconds=0.4", "hydra.sweeper.study_name=toy", "hydra.sweeper.workers=2")
+
+
+def test_sweep_goes_on_after_kill(tmp_path: Path) -> None:
+    """After kill -9 of everything, the same command keeps what was finished and reaches the total."""
+    with start(tmp_path, *SLOW, "hydra.sweeper.n_trials=10", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        wait_for_trials(tmp_path, 3)
+        kill_all(tmp_path)
+    before = {trial.number: trial for trial in trials(tmp_path) if trial.state is TrialState.COMPLETE}
+    running = [trial for trial in trials(tmp_path) if trial.state is TrialState.RUNNING]
+    assert 1 <= len(running) <= 2
+    kept = {number: (tmp_path / "multirun" / "toy" / str(number) / "console.txt").stat().st_mtime for number in before}
+
+    done = sweep(tmp_path, *SLOW, "hydra.sweeper.n_trials=10")
+    assert done.returncode == 0, done.stderr
+    after = {trial.number: trial for trial in trials(tmp_path)}
+    complete = [trial for trial in after.values() if trial.state is TrialState.COMPLETE]
+    assert len(complete) == 10
+    assert {number: after[number] for number in before} == before
+    for number, written in kept.items():
+        assert (tmp_path / "multirun" / "toy" / str(number) / "console.txt").stat().st_mtime == written
+    for lost in running:
+        assert after[lost.number].state is TrialState.FAIL
+        [retry] = [trial for trial in complete if trial.user_attrs.get("retry_of") == lost.number]
+        assert retry.params == after[lost.number].params
+    assert not list((tmp_path / "multirun" / "toy" / ".workers").iterdir())
+
+
+def test_killed_worker_costs_its_trial_only(tmp_path: Path) -> None:
+    """Kill -9 of one worker: the sweep starts others, runs the lost trials again, and reaches its total."""
+    with start(tmp_path, *SLOW, "hydra.sweeper.n_trials=10") as process:
+        wait_for_trials(tmp_path, 3)
+        worker = int(trials(tmp_path)[2].user_attrs["worker"].rpartition("-")[2])
+        assert worker != process.pid
+        os.kill(worker, signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    states = [trial.state for trial in trials(tmp_path)]
+    assert states.count(TrialState.COMPLETE) == 10
+    assert 1 <= states.count(TrialState.FAIL) <= 2
+    assert "lost: its worker died, it is run again" in out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path, workers: int) -> None:
+    """Exit 130, no traceback, no process left; the command that is shown goes on to the total."""
+    arguments = ("x=interval(0,1)", "seconds=0.4", f"hydra.sweeper.workers={workers}", "hydra.sweeper.n_trials=6")
+    with start(tmp_path, *arguments, "hydra.sweeper.study_name=toy") as process:
+        wait_for_trials(tmp_path, 2)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    [line] = err.splitlines()
+    assert re.match(r"Stopped after \d trials, which are kept\. Go on with: python ", line)
+    wait_until_gone(tmp_path)
+    assert TrialState.RUNNING not in {trial.state for trial in trials(tmp_path)}
+    command = shlex.split(line.partition("Go on with: ")[2])
+    assert command[:1] + command[2:3] == ["python", "-m"]
+    done = sweep(tmp_path, *command[3:])
+    assert done.returncode == 0, done.stderr
+    assert sum(trial.state is TrialState.COMPLETE for trial in trials(tmp_path)) == 6
+
+
+def test_sigterm_ends_the_workers_too(tmp_path: Path) -> None:
+    """A sweep that is told to stop by its system leaves no worker behind."""
+    with start(tmp_path, *SLOW) as process:
+        wait_for_trials(tmp_path, 2)
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert err.startswith("Stopped after ")
+    wait_until_gone(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (["x=interval(0,1)", "n=4"], "n was 3, but is 4 now"),
+        (["x=interval(0,2)"], "the space of x was 0.0 to 1.0, but is 0.0 to 2.0 now"),
+        (["x=interval(0,1)", "flag=true,false"], "flag was True, but is not there now"),
+        (["x=interval(0,1)", "hydra.sweeper.direction=maximize"], "direction was minimize, but is maximize now"),
+        (["x=interval(0,1)", "shape=square"], "shape.radius was 1.0, but is not there now; shape.side was not there"),
+    ],
+)
+def test_study_made_with_something_else_is_refused(small_study: Path, changed: list[str], says: str) -> None:
+    """A study goes on with what it was made with, or not at all; the answer says what differs."""
+    before = trials(small_study)
+    done = sweep(small_study, *changed, "hydra.sweeper.study_name=toy", "hydra.sweeper.n_trials=5")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Study 'toy' can't go on: ")
+    assert says in done.stderr.splitlines()[0]
+    assert done.stderr.splitlines()[0].endswith("or another hydra.sweeper.study_name.")
+    assert trials(small_study) == before
+
+
+@pytest.fixture(scope="module")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Leave a study of two trials."""
+    folder = tmp_path_factory.mktemp("small")
+    assert sweep(folder, "x=interval(0,1)", "hydra.sweeper.study_name=toy", "hydra.sweeper.n_trials=2").returncode == 0
+    return folder
+
+
+def test_what_may_change_may_change(tmp_path: Path) -> None:
+    """Keys named in may_change differ without a refusal, and numbers go on."""
+    own = ("x=interval(0,1)", "hydra.sweeper.may_change=[text]", "hydra.sweeper.study_name=toy")
+    for text, number in {"one": 1, "other": 2}.items():
+        done = sweep(tmp_path, *own, f"text={text}", f"hydra.sweeper.n_trials={number}")
+        assert done.returncode == 0, done.stderr
+    written = [tmp_path / "multirun" / "toy" / str(number) / ".hydra" / "config.yaml" for number in (0, 1)]
+    assert [yaml.safe_load(file.read_text())["text"] for file in written] == ["one", "other"]
+
+
+def test_one_seed_gives_the_same_trials(tmp_path: Path) -> None:
+    """One worker and one seed: the same trials every time, also when the study was stopped half way."""
+    space = ("x=interval(0,1)", "n=range(1,9)", "shape=round,square")
+    for name, numbers in {"first": [14], "second": [14], "halves": [7, 14]}.items():
+        for number in numbers:
+            own = (f"hydra.sweeper.study_name={name}", f"hydra.sweeper.n_trials={number}")
+            assert sweep(tmp_path, *space, *own).returncode == 0
+    first, second, halves = (
+        [trial.params for trial in trials(tmp_path, name)] for name in ("first", "second", "halves")
+    )
+    assert len(first) == 14
+    assert first == second == halves
+
+
+def test_configured_values_come_first(tmp_path: Path) -> None:
+    """Trial 0 is the configuration as it stands, so that a sweep never ends below a single run."""
+    space = ("x=interval(0,2)", "n=range(1,9)")
+    assert sweep(tmp_path, *space, "hydra.sweeper.study_name=toy", "hydra.sweeper.n_trials=3").returncode == 0
+    assert trials(tmp_path)[0].params == {"x": 1.0, "n": 3}
+
+
+def test_same_trial_is_not_run_twice(tmp_path: Path) -> None:
+    """What was tried takes its result from before."""
+    done = sweep(tmp_path, "n=int(interval(1,3))", "hydra.sweeper.study_name=toy", "hydra.sweeper.n_trials=9")
+    assert done.returncode == 0, done.stderr
+    found = trials(tmp_path)
+    assert [trial.state for trial in found] == [TrialState.COMPLETE] * 9
+    assert len(list((tmp_path / "multirun" / "toy").glob("[0-9]/console.txt"))) == len(
+        {trial.params["n"] for trial in found}
+    )
+    assert {trial.value for trial in found} == {(1.0 - 0.3) ** 2 + trial.params["n"] for trial in found}
+    assert "not run again" in done.stdout
+
+
+def test_several_objectives(tmp_path: Path) -> None:
+    """With a list of directions the job returns several numbers; those trials lead that no other beats in all."""
+    directions = "hydra.sweeper.direction=[minimize,maximize]"
+    done = sweep(tmp_path, "n=1,2,3", "x=0.3,1", "two=true", directions, "steps=2", PRUNER)
+    assert done.returncode == 0, done.stderr
+    [file] = tmp_path.glob("multirun/*/*/optimization_results.yaml")
+    solutions = yaml.safe_load(file.read_text())["solutions"]
+    assert [solution["values"] for solution in solutions] == [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]
+    assert "1 / 1" in done.stdout
+    assert "best  " not in done.stdout
+
+
+def test_pruner_ends_hopeless_trials(tmp_path: Path) -> None:
+    """A job that reports is ended where the pruner sees no use, and its trial is PRUNED; without pruner none is."""
+    space = ("n=1,2,3", "steps=3")
+    pruned = sweep(tmp_path, *space, PRUNER, "hydra.sweeper.study_name=toy")
+    assert pruned.returncode == 0, pruned.stderr
+    assert [trial.state.name for trial in trials(tmp_path)] == ["COMPLETE", "PRUNED", "PRUNED"]
+    assert [len(trial.intermediate_values) for trial in trials(tmp_path)] == [3, 1, 1]
+    assert "pruned after 1 step" in pruned.stdout
+    assert sweep(tmp_path, *space, "hydra.sweeper.study_name=none").returncode == 0
+    assert [trial.state.name for trial in trials(tmp_path, "none")] == ["COMPLETE"] * 3
+
+
+def test_timeout_ends_the_search(tmp_path: Path) -> None:
+    """No trial begins after so many seconds; without n_trials there is no other end."""
+    limits = ("hydra.sweeper.timeout=2", "hydra.sweeper.n_trials=null", "hydra.sweeper.study_name=toy")
+    done = sweep(tmp_path, "x=interval(0,1)", "seconds=0.3", *limits)
+    assert done.returncode == 0, done.stderr
+    found = trials(tmp_path)
+    assert 3 <= len(found) <= 7
+    assert {trial.state for trial in found} == {TrialState.COMPLETE}
+
+
+def test_launcher_of_another_package_runs_the_workers(tmp_path: Path) -> None:
+    """hydra/launcher=joblib starts the workers as its jobs; the trials are the same."""
+    own = ("hydra/launcher=joblib", "hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy")
+    done = sweep(tmp_path, "n=1,2,3,4,5,6", "seconds=0.2", *own)
+    assert done.returncode == 0, done.stderr
+    found = trials(tmp_path)
+    assert [trial.params["n"] for trial in found] == list("123456")
+    assert len({trial.user_attrs["worker"] for trial in found}) == 2
+    assert (tmp_path / "multirun" / "toy" / "5" / ".hydra" / "config.yaml").is_file()
+
+
+def test_study_in_a_database(tmp_path: Path) -> None:
+    """A database's URL keeps the study there, for workers in several processes."""
+    storage = f"hydra.sweeper.storage=sqlite:///{tmp_path}/study.db"
+    done = sweep(tmp_path, "n=1,2,3,4", storage, "hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy")
+    assert done.returncode == 0, done.stderr
+    study = optuna.load_study(study_name="toy", storage=f"sqlite:///{tmp_path}/study.db")
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
+
+
+def test_ordinary_job_ends_the_sweep(tmp_path: Path) -> None:
+    """With last_job, the best overrides are run once more, outside the study, and print for themselves."""
+    own = ("hydra.sweeper.last_job=true", "hydra.sweeper.study_name=toy")
+    done = sweep(tmp_path, "n=1,2", *own)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("a job with x=1.0\n")
+    assert yaml.safe_load((tmp_path / "multirun/toy/best/.hydra/overrides.yaml").read_text()) == ["n=1"]
+    assert sweep(tmp_path, "n=1,2", *own).returncode == 0
+    assert (tmp_path / "multirun/toy/best-2/.hydra/overrides.yaml").is_file()
+    assert len(trials(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["n=1,2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must be a whole number from 1, but got 0."),
+        (["n=1,2", "hydra.sweeper.workers=two"], "hydra.sweeper.workers must be a whole number from 1, but got 'two'."),
+        (["n=1,2", "hydra.sweeper.timeout=-1"], "hydra.sweeper.timeout must be seconds above 0, or null, but got -1."),
+        (["n=1,2", "hydra.sweeper.max_failure_rate=2"], "must lie between 0 and 1, but got 2."),
+        (["n=1,2", "hydra.sweeper.direction=up"], "direction must be minimize or maximize, but got 'up'."),
+        (["n=1,2", "hydra.sweeper.storage=foo://me:secret@x/y"], "hydra.sweeper.storage 'foo://me:***@x/y' can't be"),
+        (["n=1,2", "hydra.sweeper.storage=sqlite:////proc/no/x.db"], "can't be opened: "),
+        (["n=1,2", "hydra.sweeper.storage=/proc/no/study.journal"], "can't be opened: "),
+        (["n=1,2", "+hydra.sweeper.sampler._target_=optuna.samplers.Nope"], "Nope"),
+        (["nn=1,2"], "Could not override 'nn'."),
+        (["shape=round,oval"], "Could not find 'shape/oval'"),
+        (["n=1"], "There is nothing to sweep"),
+        (["n=1,2", "x=???"], "x must be given, as in x=VALUE."),
+    ],
+)
+def test_mistakes_are_answered_before_the_first_trial(tmp_path: Path, arguments: list[str], says: str) -> None:
+    """What can't be begun is said, with status 1 and without a traceback."""
+    done = sweep(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr + done.stdout
+
+
+def test_terminal_has_one_live_line(tmp_path: Path) -> None:
+    """On a terminal a single line shows the trials done, pruned and failed, the best so far, and the time left."""
+    shown, terminal = pty.openpty()
+    own = ("n=1,2,3", "behave=well,raise", "seconds=0.4", "hydra.sweeper.study_name=toy")
+    with start(tmp_path, *own, stdout=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}) as process:
+        os.close(terminal)
+        text = "".join(read_all(shown))
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert re.search(r"trials 3/6, 0 pruned, 1 failed, best 1\.49 \(trial 0\), 0:0\d left", text)
+    assert re.search(r"trial 1 +failed: ValueError: the job's own reason", text)
+    assert "trial 0    1.49" not in text
+
+
+def read_all(terminal: int) -> Iterator[str]:
+    """Yield what a terminal shows until its other end is closed."""
+    try:
+        while block := os.read(terminal, 4096):
+            yield block.decode(errors="replace")
+    except OSError:
+        pass
+    finally:
+        os.close(terminal)
