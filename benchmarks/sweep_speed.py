@@ -1,9 +1,10 @@
 """What a sweep costs beside its fitting: `python benchmarks/sweep_speed.py [repeats] [trials ...]`.
 
 The same trials of XGBoost, cross-validated in five folds, are run in three ways, in turn, each in a process of its own:
-by a bare Optuna loop with neither Hydra nor MLflow; by `train.py -m` with one worker, no pruning and MLflow; and with
-two workers and pruning. Times are those of the processes without their imports, which are timed beside them. Medians
-over the repeats (3 unless told), for 10 and 30 trials unless told.
+by `train.py -m` with one worker, no pruning and MLflow; by a bare Optuna loop with neither Hydra nor MLflow; and with
+two workers and pruning. Times are those of the processes without their imports, which are timed beside them; ratios are
+those within a repeat. Medians over the repeats (3 unless told), each with trials of its own, the configured values
+first; 10 and 30 trials unless told.
 """
 
 import json
@@ -82,18 +83,14 @@ def measure(n_trials: int, repeat: int, home: str, env: dict[str, str]) -> dict[
     found = {}
     for way, overrides in WAYS.items():
         name = f"{way.partition(' ')[0]}_{n_trials}_{repeat}"
-        command = [
-            *TRAIN,
-            *RANDOM,
-            *overrides,
-            f"hydra.sweeper.n_trials={n_trials}",
-            f"hydra.sweeper.study_name={name}",
-        ]
+        own = [f"hydra.sweeper.n_trials={n_trials}", f"hydra.sweeper.study_name={name}"]
+        command = [*TRAIN, *RANDOM, *overrides, *own, f"hydra.sweeper.sampler.seed={repeat}"]
         found[way] = seconds(command, env) - seconds([sys.executable, "-c", IMPORTS[way]], env)
-        file = Path(home) / f"{name}.json"
-        file.write_text(json.dumps(params_of(home, name)))
-    found["bare"] = seconds([sys.executable, "-c", BARE, str(Path(home) / f"one_{n_trials}_{repeat}.json")], env)
-    found["bare"] -= seconds([sys.executable, "-c", IMPORTS["bare"]], env)
+        if "bare" not in found:
+            file = Path(home) / f"{name}.json"
+            file.write_text(json.dumps(params_of(home, name)))
+            found["bare"] = seconds([sys.executable, "-c", BARE, str(file)], env)
+            found["bare"] -= seconds([sys.executable, "-c", IMPORTS["bare"]], env)
     return found
 
 
@@ -111,7 +108,10 @@ def main() -> None:
             capture_output=True,
         )
         for n_trials in [int(word) for word in sys.argv[2:]] or [10, 30]:
-            rows = [measure(n_trials, repeat, home, env) for repeat in range(repeats)]
+            rows = []
+            for repeat in range(repeats):
+                rows.append(measure(n_trials, repeat, home, env))
+                print(", ".join(f"{way} {spent:.1f}" for way, spent in rows[-1].items()), file=sys.stderr, flush=True)
             line = f"{n_trials:>6}  {statistics.median(row['bare'] for row in rows):8.1f}"
             for way in WAYS:
                 ratio = statistics.median(row[way] / row["bare"] for row in rows)

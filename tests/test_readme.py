@@ -30,7 +30,7 @@ def shape(text: str) -> list[str]:
 
 def test_readme_is_short() -> None:
     """A newcomer reads it in one go."""
-    assert README.count("\n") < 150
+    assert README.count("\n") < 180
 
 
 def test_first_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
@@ -66,6 +66,17 @@ def test_train_commands_compose() -> None:
             shown = [part.partition(",")[0] for part in shown]
         done = subprocess.run([*shown, "--cfg", "job"] if "--help" not in shown else shown, cwd=REPOSITORY, check=False)
         assert done.returncode == 0, line
+
+
+@pytest.mark.parametrize("line", block("python src/train.py -m").splitlines())
+def test_sweep_commands_search_and_end_well(home: Home, line: str) -> None:
+    """Every line of the block on sweeps finds a space and searches it; a trial of each is enough here."""
+    words = shlex.split(line, comments=True)
+    assert words[:2] == ["python", "src/train.py"]
+    done = home.train(*words[2:], "hydra.sweeper.n_trials=1", "n_splits=2", "promote=false")
+    assert done.returncode == 0, done.stderr
+    assert "trial 0 " in done.stdout
+    assert len(home.statuses()) == 2
 
 
 def test_a_model_is_one_file(home: Home, tmp_path: Path) -> None:

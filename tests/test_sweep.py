@@ -235,7 +235,7 @@ def test_cores_are_shared_among_workers(home: Home, table: list[str]) -> None:
     env = {**home.env, "PYTHONPATH": str(REPOSITORY / "tests" / "toy")}
     watched = [word for word in table if not word.startswith("model=")]
     for workers, threads, expected in ((1, "null", -1), (2, "null", max(1, cpu_count() // 2)), (2, "5", 5)):
-        name = f"{workers}_{threads}"
+        name = f"workers_{workers}_{threads}"
         own = [f"hydra.sweeper.workers={workers}", f"threads={threads}", f"hydra.sweeper.study_name={name}"]
         command = ("--config-dir", str(conf.parent), "-m", *watched, "model=watched", "model.size=1,2", *own)
         assert home.train(*command, env=env).returncode == 1

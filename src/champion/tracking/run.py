@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,6 +32,9 @@ from champion.tracking.process import alive, close_killed_runs, stops_on_sigterm
 
 # Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
 logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
+
+
+_inputs: dict[tuple[str, str, str], DatasetInput] = {}  # the last one
 
 
 @dataclass(frozen=True)
@@ -225,18 +228,22 @@ def _context_tags() -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=1)
 def _dataset_input(dataset: Dataset) -> DatasetInput:
-    with _quiet():
-        used = mlflow.data.from_pandas(
-            dataset.table,
-            source=redact(dataset.source),
-            targets=dataset.target,
-            name=dataset.name,
-            digest=dataset.fingerprint,
-        )
-        entity = used._to_mlflow_entity()
-    return DatasetInput(entity, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+    """Return what MLflow keeps of the table, made once for the same rows: their profile takes a moment."""
+    known = (dataset.name, dataset.source, dataset.fingerprint)
+    if known not in _inputs:
+        with _quiet():
+            used = mlflow.data.from_pandas(
+                dataset.table,
+                source=redact(dataset.source),
+                targets=dataset.target,
+                name=dataset.name,
+                digest=dataset.fingerprint,
+            )
+            entity = used._to_mlflow_entity()
+        _inputs.clear()
+        _inputs[known] = DatasetInput(entity, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+    return _inputs[known]
 
 
 @contextmanager

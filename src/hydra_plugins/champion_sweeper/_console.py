@@ -146,6 +146,11 @@ def results(study: optuna.Study, space: Space, *, store: Store, best: str | None
     _line("study", f"optuna-dashboard {shown(store.url)}")
 
 
+def elsewhere(n_trials: int) -> None:
+    """Print that another command ends the study."""
+    _line("study", f"{n_trials} trials still run under another command, which will end the study.")
+
+
 def stopped(n_done: int, command: str) -> None:
     """Print what is kept, and how to go on."""
     print(f"Stopped after {n_done} trials, which are kept. Go on with: {command}", file=sys.stderr)

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,14 +26,15 @@ from hydra_plugins.champion_sweeper._worker import Worker
 def launch(worker: Worker, n_workers: int) -> None:
     """Run `n_workers` workers to their end: local processes with Hydra's basic launcher, else its launcher's jobs.
 
-    When a process among the local ones dies, the others are ended too, and the trials they ran are left open.
+    When one of joblib's processes dies, the others are ended too, and the trials they ran are left open.
     """
-    if not _is_local(worker.config):
-        _with_launcher(worker, n_workers)
-    elif n_workers == 1:
-        worker()
-    else:
-        _beside(replace(worker, parent=os.getpid()), n_workers)
+    with suppress(TerminatedWorkerError):
+        if not _is_local(worker.config):
+            _with_launcher(worker, n_workers)
+        elif n_workers == 1:
+            worker()
+        else:
+            _beside(replace(worker, parent=os.getpid()), n_workers)
 
 
 def job(
@@ -77,7 +78,7 @@ def _beside(worker: Worker, n_workers: int) -> None:
             delayed(_work)(worker, state, sys.path) for _ in range(n_workers)
         )
     except TerminatedWorkerError:
-        return
+        raise
     except BrokenProcessPool as error:
         raise SweepError(f"The job can't be sent to a process beside this one: {error.__cause__}") from error
     finally:

@@ -125,11 +125,13 @@ def _check(study: optuna.Study, made_with: Mapping[str, str]) -> None:
     deadline = time.monotonic() + 10
     while (before := study.user_attrs.get(MADE_WITH)) is None and time.monotonic() < deadline:
         time.sleep(0.1)  # another process has just created it
-    keys = dict.fromkeys([*(before or {}), *made_with])
-    differ = [key for key in keys if (before or {}).get(key) != made_with.get(key)]
+    if before is None:  # that process was killed
+        study.set_user_attr(MADE_WITH, dict(made_with))
+        return
+    differ = [key for key in dict.fromkeys([*before, *made_with]) if before.get(key) != made_with.get(key)]
     if differ:
         told = "; ".join(
-            f"{key} was {(before or {}).get(key, 'not there')}, but is {made_with.get(key, 'not there')} now"
+            f"{key} was {before.get(key, 'not there')}, but is {made_with.get(key, 'not there')} now"
             for key in differ[:3]
         )
         more = f" (and {len(differ) - 3} more)" if len(differ) > 3 else ""
@@ -161,21 +163,19 @@ def counted(store: Store) -> list[FrozenTrial]:
     return [trial for trial in store.trials() if LOST not in trial.user_attrs]
 
 
-def close_lost(store: Store, folder: Path) -> list[int]:
-    """Close the running trials of dead workers, queue each of them again once, and return their numbers.
+def close_lost(store: Store, folder: Path, *, blame: bool = False) -> None:
+    """Close the running trials of dead workers, and queue each of them again.
 
-    A trial that was lost twice may have killed its workers: it counts as failed.
+    With `blame`, a trial that was lost before may have killed its workers: it counts as failed, and isn't run again.
     """
-    study, lost = store.study(), []
+    study = store.study()
     for trial in store.trials(TrialState.RUNNING):
         if _is_lost(trial, folder):
-            again = RETRY not in trial.user_attrs
+            again = not (blame and RETRY in trial.user_attrs)
             store.note(trial, LOST if again else REASON, "its worker died")
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
             if again:
                 study.enqueue_trial(trial.params, user_attrs={RETRY: trial.number})
-            lost.append(trial.number)
-    return lost
 
 
 def _is_lost(trial: FrozenTrial, folder: Path) -> bool:

@@ -49,6 +49,9 @@ def sweep(arguments: list[str], *, task: TaskFunction, hydra_context: HydraConte
     limits = Limits(settings.n_trials, deadline, settings.max_failure_rate)
     with _told_to_stop(store, folder), _context(settings, study, folder):
         search(Worker(task, hydra_context, config, space, store, limits), folder=folder)
+        if elsewhere := store.trials(TrialState.RUNNING):
+            _console.elsewhere(len(elsewhere))
+            return
         _results.write(study, space, folder=folder)
         best = space.overrides(_results.leaders(study)[0].params) if len(directions) == 1 else []
         _console.results(study, space, store=store, best=_program(best) if best else None)
@@ -84,7 +87,7 @@ def search(worker: Worker, *, folder: Path) -> None:
         while not limits.reached(store):
             begun = _begun(store)
             _launch.launch(replace(worker, limits=limits), n_workers)
-            _study.close_lost(store, folder)
+            _study.close_lost(store, folder, blame=True)
             _study.fill(store, worker.space, n_trials=worker.limits.n_trials)
             if _begun(store) == begun and not limits.reached(store):
                 raise SweepError("The workers ended before they ran a trial. hydra.sweeper.workers=1 may show why.")
