@@ -85,7 +85,8 @@ def costs(n_trials: int) -> None:
             )
         store = _study.Store(f"{folder}/study.journal", "costs")
         study = _study.create(store, directions=["minimize"], made_with={})
-        dataset, settings, spent = data.load(**config.data), config.hydra.sweeper, []
+        dataset, settings = data.load(**config.data), config.hydra.sweeper
+        spent: list[float] = []
         tracking.connect(config.tracking.uri, artifacts=config.tracking.artifacts)
         common = {"artifacts": config.tracking.artifacts, "dataset": dataset, "folder": Path(folder)}
         with tracking.start_sweep("costs", name="costs", run_id=None, tags={}, **common) as parent:
@@ -99,7 +100,6 @@ def costs(n_trials: int) -> None:
                 trial = store.start(taken, sampler=sampler, pruner=_pruner(settings.pruner))
                 params = space.suggest(trial)
                 written = OmegaConf.to_yaml(space.compose(params))
-                begun += 0  # composing is part of it
                 score = 1 + params["model.learning_rate"] + params["model.subsample"]
                 with running(trial):
                     run = tracking.start_run("costs", name="trial", params=params, tags={}, config=written, **common)

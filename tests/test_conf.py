@@ -1,13 +1,16 @@
 """conf/: every option composes, is documented, and every key is used."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from champion.home import home
+from hydra_plugins.champion_sweeper.sweeper import DEFAULTS
 from tests.conftest import REPOSITORY
 
 CONF = REPOSITORY / "conf"
@@ -50,3 +53,19 @@ def test_seed_reaches_every_model() -> None:
 def test_datasets_have_the_same_keys(data: str) -> None:
     """A dataset of one's own is a copy of one of these files."""
     assert set(composed(f"data={data}").data) == {"name", "path", "target", "unit", "drop"}
+
+
+def test_every_setting_of_a_sweep_is_there_and_explained() -> None:
+    """conf/hydra/sweeper/study.yaml names all that the sweeper takes, each with a comment."""
+    text = (CONF / "hydra" / "sweeper" / "study.yaml").read_text()
+    settings = yaml.safe_load(text)
+    assert set(settings) - {"defaults", "_target_", "_recursive_"} | {"sampler"} == set(DEFAULTS)
+    lines = [line for line in text.splitlines() if re.match(r"[a-z]", line) and not line.startswith("defaults:")]
+    assert all("  # " in line for line in lines)
+
+
+def test_files_for_a_package_say_what_they_are_in_the_second_line() -> None:
+    """Where the first line is Hydra's package, the second one is the explanation."""
+    for file in CONF.rglob("*.yaml"):
+        first, second = file.read_text().splitlines()[:2]
+        assert not first.startswith("# @package") or second.startswith("# ")

@@ -227,6 +227,17 @@ def test_sweep_where_all_fail(home: Home, table: list[str]) -> None:
     assert home.statuses() == {"prices": ["FAILED"], "trial_0": ["FAILED"], "trial_1": ["FAILED"]}
 
 
+def test_last_job_that_fails_fails_the_command(home: Home, table: list[str]) -> None:
+    """A sweep whose best model can't be put forward ends with status 1 and one line, and keeps its study."""
+    done = home.train("-m", *table, "promote=true", "model.max_iter=5,6", "registered_model='a/b:c'", STUDY)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert [trial.state for trial in study_of(home).trials] == [TrialState.COMPLETE] * 2
+    assert home.statuses()["prices"] == ["FINISHED"]
+    assert home.statuses()["gradient_boosting_6"] == ["FAILED"]
+
+
 def test_cores_are_shared_among_workers(home: Home, table: list[str]) -> None:
     """A fit has cores / workers threads, unless the config says how many."""
     conf = home.folder / "more" / "model"
@@ -234,7 +245,7 @@ def test_cores_are_shared_among_workers(home: Home, table: list[str]) -> None:
     (conf / "watched.yaml").write_text("_target_: watched.Watched\nsize: 1\nrandom_state: ${seed}\n")
     env = {**home.env, "PYTHONPATH": str(REPOSITORY / "tests" / "toy")}
     watched = [word for word in table if not word.startswith("model=")]
-    for workers, threads, expected in ((1, "null", -1), (2, "null", max(1, cpu_count() // 2)), (2, "5", 5)):
+    for workers, threads, expected in ((2, "null", max(1, cpu_count() // 2)), (2, "5", 5)):
         name = f"workers_{workers}_{threads}"
         own = [f"hydra.sweeper.workers={workers}", f"threads={threads}", f"hydra.sweeper.study_name={name}"]
         command = ("--config-dir", str(conf.parent), "-m", *watched, "model=watched", "model.size=1,2", *own)

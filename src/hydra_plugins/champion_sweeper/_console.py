@@ -30,9 +30,9 @@ def opening(store: Store, space: Space, *, total: int | None, workers: int, fold
     """Print what is searched, and how."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # no sweep fails because a terminal lacks ±
-    names = (
-        space.names if len(space.names) <= PARAMETERS else [*space.names[:PARAMETERS], f"… ({len(space.names)} in all)"]
-    )
+    names = space.names
+    if len(names) > PARAMETERS:
+        names = [*names[:3], f"… ({len(names)} in all)"]
     _line("study", f"{store.name}: {'no end of' if total is None else total} trials, {workers} at a time")
     _line("space", ", ".join(names))
     _line("files", shortened(folder))

@@ -1,0 +1,41 @@
+"""trial.py: what a run tells the study whose trial it is."""
+
+import optuna
+import pytest
+
+from champion import trial
+from hydra_plugins.champion_sweeper import running
+
+
+def test_run_on_its_own_has_nobody_to_tell() -> None:
+    """Outside a sweep, reporting and linking do nothing."""
+    trial.report(1.0, 1)
+    trial.link("run")
+    assert not trial.is_running()
+    assert (trial.name(), trial.parent(), trial.tags()) == (None, None, {})
+    assert not trial.was_pruned(optuna.TrialPruned())
+
+
+def test_trial_and_run_know_each_other() -> None:
+    """The run carries the trial's number and study; the trial the run's id; and the study says whose child it is."""
+    study = optuna.create_study(study_name="prices")
+    study.set_user_attr(trial.RUN, "parent")
+    with running(study.ask()):
+        trial.link("child")
+        assert trial.is_running()
+        assert (trial.name(), trial.parent()) == ("trial_0", "parent")
+        assert trial.tags() == {"trial": "0", "study": "prices"}
+    assert study.trials[0].user_attrs[trial.RUN] == "child"
+    assert not trial.is_running()
+
+
+def test_hopeless_trial_is_ended_by_its_report() -> None:
+    """A fold that falls behind raises, and what it raises is known as pruning, unlike a failure."""
+    study = optuna.create_study(pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
+    with running(study.ask()):
+        trial.report(1.0, 1)
+    with running(study.ask()), pytest.raises(optuna.TrialPruned, match="No use in going on after step 1: 2") as ended:
+        trial.report(2.0, 1)
+    with running(study.ask()):
+        assert trial.was_pruned(ended.value)
+        assert not trial.was_pruned(ValueError())
