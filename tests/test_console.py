@@ -1,5 +1,7 @@
 """console.py: what a person reads."""
 
+from dataclasses import replace
+
 import pytest
 
 from champion import console
@@ -46,6 +48,6 @@ def test_unit_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str], small: Dataset) -> None:
     """Brackets in a name are no markup."""
-    odd = Dataset(**{**vars(small), "name": "[red]houses[/red]"})
+    odd = replace(small, name="[red]houses[/red]")
     console.opening(odd, small, small, model="random_forest", seed=1)
     assert "[red]houses[/red]: 200 rows, 3 columns to predict price, in dollars" in capsys.readouterr().out

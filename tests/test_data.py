@@ -1,6 +1,7 @@
 """data.py: the table, its target and its fingerprint."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,9 @@ def test_fingerprint_changes_with_any_value_name_or_order(small: Dataset) -> Non
     changed = small.X.copy()
     changed["age"] = changed["age"].where(changed.index != 7, 17.000000001)
     others = [
-        Dataset(**{**vars(small), "X": changed}),
-        Dataset(**{**vars(small), "X": small.X.rename(columns={"age": "years"})}),
-        Dataset(**{**vars(small), "X": small.X[["age", "size", "place"]]}),
+        replace(small, X=changed),
+        replace(small, X=small.X.rename(columns={"age": "years"})),
+        replace(small, X=small.X[["age", "size", "place"]]),
         small.take(np.arange(200)[::-1]),
         small.take(np.arange(199)),
     ]

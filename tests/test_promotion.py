@@ -1,5 +1,7 @@
 """promotion.py: the final between challenger and champion."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_worse_challenger_stays_in_staging(home: Home, small: Dataset) -> None:
 def test_champion_that_lacks_a_column_keeps_its_place(home: Home, small: Dataset) -> None:
     """Without a fair comparison nothing is promoted."""
     final(put_forward(small, home), small, rmse=1.0)
-    narrow = Dataset(**{**vars(small), "X": small.X.drop(columns="age")})
+    narrow = replace(small, X=small.X.drop(columns="age"))
     decision = final(put_forward(small, home), narrow, rmse=0.0)
     assert not decision.promoted
     assert "version 1 can't be scored on these columns" in decision.reason

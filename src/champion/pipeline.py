@@ -53,10 +53,17 @@ def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
 def encode(
     features: ColumnTransformer, train: Dataset, folds: Iterable[tuple[np.ndarray, np.ndarray]]
 ) -> Iterator[EncodedFold]:
-    """Yield each fold as numbers; `folds` are pairs of row positions: those to learn from, those to be scored on."""
+    """Yield each fold as numbers; `folds` are pairs of row positions: those to learn from, those to be scored on.
+
+    Raises ConfigError for a value the features refuse.
+    """
     for fit_rows, validation_rows in folds:
         own, learned, validation = clone(features), train.take(fit_rows), train.take(validation_rows)
-        X = own.fit_transform(learned.X, learned.y)
+        try:
+            X = own.fit_transform(learned.X, learned.y)
+        except (ValueError, TypeError) as error:
+            reason = str(error).strip().partition("\n")[0].rstrip(".")
+            raise ConfigError(f"The features can't be fitted: {reason}.") from error
         yield EncodedFold(X, learned.y, own.transform(validation.X), validation.y)
 
 
