@@ -1,7 +1,9 @@
 """Decides what a study leaves to look at: its results in YAML, and pictures of the search."""
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -66,22 +68,21 @@ def _draw(study: optuna.Study, folder: Path) -> None:
     with warnings.catch_warnings(), mpl.rc_context({"backend": "Agg"}):
         warnings.simplefilter("ignore")  # experimental functions, few trials: nothing that a person could change
         for name, function in _drawable(study).items():
-            parts.append(to_html(getattr(interactive, function)(study), full_html=False, include_plotlyjs=not parts))
-            getattr(still, function)(study)
-            plt.savefig(folder / f"{name}.png", dpi=100)
-            plt.close("all")
-    head = f'<!doctype html><meta charset="utf-8"><title>{study.study_name}</title>'
+            try:
+                drawn = to_html(getattr(interactive, function)(study), full_html=False, include_plotlyjs=not parts)
+                getattr(still, function)(study)
+                plt.savefig(folder / f"{name}.png", dpi=100)
+            except Exception as error:  # no sweep loses its end for a picture
+                logging.getLogger(__name__).warning(f"{name} can't be drawn: {error}")
+                continue
+            finally:
+                plt.close("all")
+            parts.append(drawn)
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(study.study_name)}</title>'
     (folder / "optimization.html").write_text("\n".join([head, *parts]), encoding="utf-8")
 
 
 def _drawable(study: optuna.Study) -> dict[str, str]:
     """Return the pictures that can be drawn: importances need values that differ."""
     differ = len({trial.value for trial in leaders(study)}) > 1
-    varied = _varied(leaders(study))
-    return {
-        name: function for name, function in PICTURES.items() if name == "optimization_history" or (differ and varied)
-    }
-
-
-def _varied(trials: Sequence[FrozenTrial]) -> bool:
-    return any(trial.params != trials[0].params for trial in trials)
+    return {name: function for name, function in PICTURES.items() if differ or name == "optimization_history"}
