@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -64,8 +64,9 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
                     if not console.is_terminal or trial.state is TrialState.FAIL:
                         console.print(_told(trial), markup=False)
             if console.is_terminal:
-                done = sum(trial.state.is_finished() and LOST not in trial.user_attrs for trial in trials)
-                bar.update(task, completed=done, description=_standing(store.study(), trials, limits, started))
+                done = [trial for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
+                standing = _standing(store.study(), done, limits, started)
+                bar.update(task, completed=len(done), description=standing)
 
     started = time.time()
     watcher = threading.Thread(target=watch, daemon=True)
@@ -78,10 +79,8 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
             watcher.join()
 
 
-def _standing(study: optuna.Study, trials: Sequence[FrozenTrial], limits: Limits, started: float) -> str:
+def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, started: float) -> str:
     """Return the live line: trials done, pruned and failed, the best so far, the time left."""
-    counted = [trial for trial in trials if LOST not in trial.user_attrs]
-    done = [trial for trial in counted if trial.state.is_finished()]
     parts = [f"trials {len(done)}{f'/{limits.n_trials}' if limits.n_trials else ''}"]
     for state, word in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed")):
         parts.append(f"{sum(trial.state is state for trial in done)} {word}")
@@ -105,7 +104,6 @@ def _seconds_left(done: Sequence[FrozenTrial], limits: Limits, started: float) -
 
 def _told(trial: FrozenTrial) -> str:
     """Return the line of one finished trial."""
-    params = " ".join(f"{name.rpartition('.')[2]}={amount(value)}" for name, value in trial.params.items())
     seconds = f"{trial.duration.total_seconds():.1f} s" if trial.duration else ""
     if LOST in trial.user_attrs:
         what = f"lost: {trial.user_attrs[LOST]}, it is run again"
@@ -117,7 +115,7 @@ def _told(trial: FrozenTrial) -> str:
         what = f"pruned after {len(trial.intermediate_values)} steps"
     else:
         what = score(trial)
-    return f"trial {trial.number:<4} {what}  {params}  {seconds}".rstrip()
+    return f"trial {trial.number:<4} {what}  {_listed(trial.params)}  {seconds}".rstrip()
 
 
 def results(study: optuna.Study, space: Space, *, store: Store, best: str | None) -> None:
@@ -130,11 +128,7 @@ def results(study: optuna.Study, space: Space, *, store: Store, best: str | None
         table.add_column(heading, justify="right" if heading in ("trial", "score", "seconds") else "left")
     for trial in found[:BEST]:
         options = space.choices(trial.params)
-        params = " ".join(
-            f"{key.rpartition('.')[2]}={amount(value)}"
-            for key, value in space.params(trial.params).items()
-            if key not in groups
-        )
+        params = _listed({key: value for key, value in space.params(trial.params).items() if key not in groups})
         seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
         cells = (str(trial.number), score(trial), *(str(options.get(group, "")) for group in groups), params, seconds)
         table.add_row(*map(escape, cells))
@@ -168,6 +162,11 @@ def amount(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _listed(params: Mapping[str, object]) -> str:
+    """Return parameters by the last part of their names, as in `max_depth=6 subsample=0.8`."""
+    return " ".join(f"{name.rpartition('.')[2]}={amount(value)}" for name, value in params.items())
 
 
 def shortened(folder: Path) -> str:

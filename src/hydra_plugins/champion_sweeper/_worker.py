@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import _alive, _job, running
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._study import LOST, REASON, TWIN, WORKER, Store, counted
+from hydra_plugins.champion_sweeper._study import REASON, TWIN, WORKER, Store, counted
 
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
 
@@ -127,7 +127,7 @@ class Worker:
     def _twin(self, trial: optuna.Trial) -> FrozenTrial | None:
         """Return a finished trial with the same parameters."""
         finished = self.store.trials(TrialState.COMPLETE, TrialState.PRUNED)
-        return next((one for one in finished if one.params == trial.params and LOST not in one.user_attrs), None)
+        return next((one for one in finished if one.params == trial.params), None)
 
     def _copy(self, trial: optuna.Trial, twin: FrozenTrial) -> None:
         trial.set_user_attr(TWIN, twin.number)
