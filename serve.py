@@ -1,11 +1,14 @@
 """Serve the champion: `python serve.py`, then ask http://localhost:5001 for predictions."""
 
 import argparse
+import gc
 import os
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from champion.complaint import one_line_errors
+from champion.errors import ConfigError, did_you_mean
 from champion.home import REPOSITORY, home
 
 
@@ -18,30 +21,55 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=5001, help="port to listen on (default: %(default)s)")
     parser.add_argument("--model", metavar="NAME", help="registered model (default: the only one with a champion)")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--alias", default="champion", help="the version with this alias (default: %(default)s)")
+    which.add_argument("--alias", default="champion", help="follow the version with this alias (default: %(default)s)")
     which.add_argument("--version", type=int, metavar="N", help="this version, whatever its alias")
     parser.add_argument(
         "--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/local.yaml"
     )
     parser.add_argument("--examples", action="store_true", help="print curl commands for this model and stop")
+    parser.add_argument(
+        "limits", nargs="*", metavar="KEY=VALUE", help="instead of a line of conf/serving.yaml, as in max_rows=1000"
+    )
     return parser.parse_args()
+
+
+def limits(given: list[str]) -> dict[str, Any]:
+    """Return conf/serving.yaml with the lines that were given on the command line instead of its own."""
+    file = OmegaConf.load(REPOSITORY / "conf" / "serving.yaml")
+    for word in given:
+        key = word.partition("=")[0]
+        if key not in file:
+            hint = did_you_mean(key, file)
+            raise ConfigError(f"{key} is not a key of conf/serving.yaml.{hint} Its keys: {', '.join(file)}.")
+    merged = OmegaConf.merge(file, OmegaConf.from_dotlist(given))
+    chosen = {str(key): value for key, value in merged.items()}
+    for key, value in chosen.items():
+        if type(value) not in (int, float) or not value > 0:
+            raise ConfigError(f"{key} must be a number above 0, but got {value!r}.")
+    return chosen
 
 
 def main() -> None:
     """Take the port, find the model, and answer until a signal ends it."""
     options = parse()
+    chosen = limits(options.limits)
     from champion import tracking  # imported here because they take seconds, and --help does without them
-    from champion.serving import command, model
+    from champion.serving import command, follow, model
 
+    gc.freeze()  # what was imported lives as long as the process: looking through it for garbage takes 0.2 s each time
     home()  # conf/ needs CHAMPION_HOME
     local = OmegaConf.load(REPOSITORY / "conf" / "tracking" / "local.yaml")
     held = None if options.examples else command.listen(options.host, options.port)
     tracking.connect(options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or local.uri, create=False)
-    served = model.find(options.model, version=options.version, alias=options.alias)
+    found = model.find(options.model, version=options.version, alias=options.alias)
     if held is None:
-        command.print_examples(served, host=options.host, port=options.port)
-    else:
-        command.serve(served, held, host=options.host)
+        command.print_examples(model.load(found), host=options.host, port=options.port)
+        return
+    follower = follow.Follower(
+        lambda: model.find(found.name, version=options.version, alias=options.alias),
+        poll_seconds=chosen["poll_seconds"],
+    )
+    command.serve(follower, held, host=options.host, token=os.environ.get("CHAMPION_TOKEN"), limits=chosen)
 
 
 if __name__ == "__main__":

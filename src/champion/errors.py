@@ -33,6 +33,13 @@ class RequestError(ChampionError):
         self.status = status
 
 
+class OverloadError(RequestError):
+    """The server has more to do than it can; the same request may be answered a second later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=503)
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return " Did you mean 'price'?" for the choice nearest to `word`, or nothing where none is near."""
     near = get_close_matches(word, [str(choice) for choice in choices], n=1)

@@ -23,6 +23,8 @@ from champion.errors import ConfigError
 
 Estimator: TypeAlias = Pipeline | BaseEstimator
 
+ROWS_PER_THREAD = 1000  # fewer are predicted sooner than a thread is started
+
 
 @dataclass(frozen=True)
 class EncodedFold:
@@ -97,10 +99,12 @@ def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads
 def predict(model: Estimator, X: pd.DataFrame | np.ndarray, *, threads: int | None = None) -> np.ndarray:
     """Return one prediction for each row of `X` (n_rows, n_features), in the target's unit.
 
-    Every core, or thread, takes a part of the rows; each row is computed by one of them, so the digits don't depend
+    Every core, or thread, takes a part of many rows; each row is computed by one of them, so the digits don't depend
     on how many there are.
     """
-    n_parts = min(threads or cpu_count(), len(X))
+    n_parts = min(threads or cpu_count(), 1 + len(X) // ROWS_PER_THREAD)
+    if n_parts == 1:
+        return np.asarray(model.predict(X))
     parts = [X[rows.start : rows.stop] for rows in gen_even_slices(len(X), n_parts)]
     with ThreadPoolExecutor(n_parts) as pool:
         return np.concatenate(list(pool.map(model.predict, parts)))

@@ -1,7 +1,10 @@
 """Decides which values a model's columns may hold: text is never a number, and 3.5 is never taken for 3."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,22 +15,25 @@ from champion.errors import RequestError, did_you_mean
 
 @dataclass(frozen=True)
 class Kind:
-    """What a column of one MLflow type is said to hold, the Python types that are it, and its pandas dtype."""
+    """What a column of one MLflow type is said to hold, the Python types that are it, and its NumPy dtypes."""
 
     says: str
     accepts: frozenset[type]
     dtype: str
+    dtype_with_gaps: str
 
 
-NUMBER = Kind("a finite number", frozenset({int, float}), "float64")
-WHOLE = Kind("a whole number", frozenset({int}), "int64")
+NUMBER = Kind("a finite number", frozenset({int, float}), "float64", "float64")
+WHOLE = Kind("a whole number", frozenset({int, float}), "int64", "float64")
+TEXT = Kind("text", frozenset({str}), "object", "object")
+LARGEST = sys.float_info.max
 KINDS = {
     "double": NUMBER,
     "float": NUMBER,
     "long": WHOLE,
     "integer": WHOLE,
-    "boolean": Kind("true or false", frozenset({bool}), "bool"),
-    "string": Kind("text", frozenset({str}), "str"),
+    "boolean": Kind("true or false", frozenset({bool}), "bool", "object"),
+    "string": TEXT,
 }
 
 
@@ -40,22 +46,30 @@ class Column:
     required: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows that a model can take: an array of shape (n_rows,) for each of its columns, in its order."""
+
+    arrays: Mapping[str, np.ndarray]
+    n_rows: int
+
+
 @dataclass(frozen=True)
 class Schema:
     """The inputs of a model, in the order it was trained on."""
 
     columns: Sequence[Column]
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns, in order."""
-        return [column.name for column in self.columns]
+    @cached_property
+    def names(self) -> Mapping[str, Column]:
+        """The columns by their names, in order."""
+        return {column.name: column for column in self.columns}
 
-    def check(self, values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-        """Return the table of shape (n_rows, n_columns) that the model expects, its columns put in order.
+    def check(self, values: Mapping[str, Sequence[Any]]) -> Rows:
+        """Return `values`, the cells of each column with None for a missing one, in the model's order and types.
 
-        `values` holds the cells of each column, None for a missing one. Raises RequestError naming the column for a
-        column that is missing or unknown and for a cell of another type; no message holds a cell's content.
+        Raises RequestError naming the column for a column that is missing or unknown and for a cell of another type;
+        no message holds a cell's content.
         """
         for name in values:
             if name not in self.names:
@@ -68,27 +82,46 @@ class Schema:
             if column.name not in values and column.required:
                 raise RequestError(f"Column '{column.name}' is missing.", column=column.name)
         absent = [None] * n_rows
-        return pd.DataFrame({column.name: _series(column, values.get(column.name, absent)) for column in self.columns})
+        return Rows({column.name: _array(column, values.get(column.name, absent)) for column in self.columns}, n_rows)
+
+    def join(self, parts: Sequence[Rows]) -> dict[str, np.ndarray | pd.Series]:
+        """Return the columns of all parts' rows below each other, each of shape (n_rows,), as a table holds them."""
+        columns: dict[str, np.ndarray | pd.Series] = {}
+        for column in self.columns:
+            cells = [part.arrays[column.name] for part in parts]
+            together = cells[0] if len(cells) == 1 else np.concatenate(cells)
+            columns[column.name] = pd.Series(together, dtype="str") if KINDS[column.type] is TEXT else together
+        return columns
 
 
-def _series(column: Column, cells: Sequence[Any]) -> pd.Series:
+def _array(column: Column, cells: Sequence[Any]) -> np.ndarray:
     kind = KINDS[column.type]
+    types = set(map(type, cells))
     accepts = kind.accepts if column.required else kind.accepts | {type(None)}
-    if not set(map(type, cells)) <= accepts:
-        raise _refusal(column, cells, next(row for row, cell in enumerate(cells) if type(cell) not in accepts))
+    if not types <= accepts:
+        raise _refusal(column, cells, lambda cell: type(cell) not in accepts)
+    if kind is WHOLE and float in types and any(not _is_whole(cell) for cell in cells):
+        raise _refusal(column, cells, lambda cell: not _is_whole(cell))
+    dtype = kind.dtype if type(None) not in types else kind.dtype_with_gaps
     try:
-        series = pd.Series(cells, dtype=kind.dtype if kind is not WHOLE or None not in cells else "float64")
+        array = np.array(cells, dtype=dtype)
     except OverflowError:
-        raise _refusal(column, cells, int(np.argmax([abs(cell or 0) for cell in cells]))) from None
-    if kind is NUMBER and (infinite := np.isinf(series.to_numpy())).any():
-        raise _refusal(column, cells, int(np.argmax(infinite)))
-    return series
+        raise _refusal(column, cells, lambda cell: abs(cell or 0) >= (2**63 if kind is WHOLE else LARGEST)) from None
+    if kind is NUMBER and (inf in cells or -inf in cells):
+        raise _refusal(column, cells, lambda cell: cell in (inf, -inf))
+    return array
+
+
+def _is_whole(cell: float | None) -> bool:
+    """Tell whether the cell is a whole number, or none: JSON from JavaScript says 3.0 for 3."""
+    return not isinstance(cell, float) or (cell.is_integer() and abs(cell) <= 2**53)
 
 
 FOUND = {str: "text", bool: "true or false", type(None): "nothing", float: "a fraction or too large a number"}
 
 
-def _refusal(column: Column, cells: Sequence[Any], row: int) -> RequestError:
+def _refusal(column: Column, cells: Sequence[Any], is_wrong: Callable[[Any], bool]) -> RequestError:
+    row = next(row for row, cell in enumerate(cells) if is_wrong(cell))
     cell = cells[row]
     found = FOUND.get(type(cell), "too large a number" if isinstance(cell, int) else "a list or an object")
     says = f"Column '{column.name}' must hold {KINDS[column.type].says} in every row, but row {row + 1} holds {found}."

@@ -1,58 +1,131 @@
-"""Decides which requests are answered, and how: predictions, or one JSON error that says what to mend."""
+"""Decides which requests are answered, and by whom: the model, or what the server knows about it."""
 
 import logging
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version as installed
+from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from champion.errors import RequestError
-from champion.serving import payload
-from champion.serving.model import ServedModel
+from champion.errors import OverloadError, RequestError
+from champion.schema import Rows, Schema
+from champion.serving import body, openapi, payload
+from champion.serving.answer import Health, ModelCard, Predictions, Refusal, Versions, json, refusal
+from champion.serving.batch import Batcher
+from champion.serving.follow import Follower
+from champion.serving.gate import Gate, naming
+from champion.serving.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+SMALL_BODY = 50_000  # bytes, read in a millisecond; larger ones are read in a thread and hold up nobody
 
-def create_app(model: ServedModel) -> FastAPI:
-    """Return the application that serves `model`."""
-    app = FastAPI(openapi_url=None)  # its pages of documentation would be fetched from the internet
 
-    @app.get("/ping", response_class=PlainTextResponse)
-    def ping() -> str:
+class Server:
+    """What the addresses answer; large requests have a queue of their own, so that they hold up no small ones."""
+
+    def __init__(self, follower: Follower, metrics: Metrics, limits: Mapping[str, Any]) -> None:
+        self._follower = follower
+        self._metrics = metrics
+        self._limits = limits
+        queue = {"max_rows": limits["max_batch_rows"], "max_waiting": limits["max_waiting"]}
+        self._small, self._large = (Batcher(**queue, on_batch=metrics.batches.observe) for _ in range(2))
+        metrics.waiting.set_function(self._waiting)
+
+    async def invocations(self, request: Request) -> Response:
+        """Predict every row of the body: one of MLflow's JSON forms, or CSV with a header line.
+
+        Values may be missing where the model's columns say so. A category that training never saw is no error: it
+        counts as none of those it saw.
+        """
+        content = await body.read(request, seconds=self._limits["body_seconds"])
+        model = self._follower.current  # the request stays this model's, whichever takes over meanwhile
+        said = (content, request.headers.get("content-type", ""), model.stored.schema)
+        rows = self._read(*said) if len(content) <= SMALL_BODY else await run_in_threadpool(self._read, *said)
+        batcher = self._small if rows.n_rows <= self._limits["max_batch_rows"] else self._large
+        predictions = await batcher.predict(model, rows)
+        self._metrics.rows.labels(model.version.version).inc(rows.n_rows)
+        return json({"predictions": predictions.tolist()}, headers=naming(model.version))
+
+    async def ping(self) -> Response:
         """Say that the server is up."""
-        return "pong"
+        return PlainTextResponse("pong")
 
-    @app.post("/invocations")
-    async def invocations(request: Request) -> JSONResponse:
-        """Predict every row of the body: one of MLflow's JSON forms, or CSV with a header line."""
-        body = await request.body()
-        content_type = request.headers.get("content-type", "")
-        return JSONResponse({"predictions": await run_in_threadpool(_predict, model, body, content_type)})
+    async def health(self) -> Response:
+        """Say which version is served, and whether that is the one that the registry names."""
+        version, trouble = self._follower.current.version, self._follower.trouble
+        says = {"status": "behind" if trouble else "ok", "trouble": trouble, "waiting": self._waiting()}
+        return json(says | {"name": version.name, "version": version.version})
 
+    async def version(self) -> Response:
+        """Say what the server is made of."""
+        packages = {name: installed(name) for name in ("champion", "mlflow", "scikit-learn")}
+        return json(packages | {"python": platform.python_version()})
+
+    async def model(self) -> Response:
+        """Describe the model that is served, and the columns that it wants."""
+        served = self._follower.current
+        return json(asdict(served.version) | {"inputs": [asdict(column) for column in served.stored.schema.columns]})
+
+    async def prometheus(self) -> Response:
+        """Tell what was counted, for Prometheus."""
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    def _waiting(self) -> int:
+        return len(self._small) + len(self._large)
+
+    def _read(self, content: bytes, content_type: str, schema: Schema) -> Rows:
+        values = payload.read(content, content_type, schema)
+        n_rows, most = max(map(len, values.values()), default=0), self._limits["max_rows"]
+        if n_rows > most:
+            raise RequestError(f"A request may hold {most} rows (max_rows), but this one holds {n_rows}.", status=413)
+        return schema.check(values)
+
+
+def create_app(follower: Follower, *, token: str | None, limits: Mapping[str, Any]) -> ASGIApp:
+    """Return the application that serves what `follower` holds; `limits` are the keys of conf/serving.yaml."""
+    metrics = Metrics(follower)
+    server = Server(follower, metrics, limits)
+    max_body_size = int(limits["max_body_mb"] * 1e6)
+    app = FastAPIOffline(title="Champion", redoc_url=None, max_body_size=max_body_size)
+    refusals: Any = {status: {"model": Refusal} for status in (400, 401, 408, 413, 415, 503)}
+    stranger: Any = {401: {"model": Refusal}}
+    app.post("/invocations", response_model=Predictions, responses=refusals)(server.invocations)
+    app.get("/ping", response_class=PlainTextResponse)(server.ping)
+    app.get("/health", response_model=Health)(server.health)
+    app.get("/version", response_model=Versions, responses=stranger)(server.version)
+    app.get("/model", response_model=ModelCard, responses=stranger)(server.model)
+    app.get("/metrics", response_class=PlainTextResponse, responses=stranger)(server.prometheus)
+    app.openapi = lambda: openapi.document(app, follower.current, limits=limits)  # type: ignore[method-assign]
     app.exception_handler(RequestError)(_refuse)
-    app.exception_handler(HTTPException)(_no_such_endpoint)
+    app.exception_handler(HTTPException)(_refuse_http)
     app.exception_handler(Exception)(_own_fault)
-    return app
+    paths = {route.path for route in app.routes if isinstance(route, Route)}
+    return Gate(app, follower=follower, metrics=metrics, token=token, paths=paths)
 
 
-def _predict(model: ServedModel, body: bytes, content_type: str) -> list[object]:
-    schema = model.stored.schema
-    return model.predict(schema.check(payload.read(body, content_type, schema)))
+def _refuse(_request: Request, error: RequestError) -> Response:
+    later = {"Retry-After": "1"} if isinstance(error, OverloadError) else None
+    return refusal(str(error), status=error.status, column=error.column, headers=later)
 
 
-def _refuse(_request: Request, error: RequestError) -> JSONResponse:
-    content = {"error_code": "BAD_REQUEST", "message": str(error)}
-    return JSONResponse(content | ({"column": error.column} if error.column else {}), error.status)
+def _refuse_http(request: Request, error: HTTPException) -> Response:
+    """Answer what FastAPI refuses: too large a body, an unknown address, another method."""
+    if error.status_code == 413:
+        return refusal("The body is larger than max_body_mb allows. Send fewer rows at a time.", status=413)
+    message = f"{request.method} isn't answered here: {error.detail}. GET /docs shows what is."
+    return refusal(message, status=error.status_code, headers=dict(error.headers or {}))
 
 
-def _no_such_endpoint(request: Request, error: HTTPException) -> JSONResponse:
-    message = f"{request.method} {request.url.path}: {error.detail}. There are GET /ping and POST /invocations."
-    return JSONResponse({"error_code": "BAD_REQUEST", "message": message}, error.status_code, headers=error.headers)
-
-
-def _own_fault(_request: Request, error: Exception) -> JSONResponse:
+def _own_fault(_request: Request, error: Exception) -> Response:
     log.error("A prediction failed", exc_info=error)
-    return JSONResponse(
-        {"error_code": "INTERNAL_ERROR", "message": "The model failed; the server's log says why."}, 500
-    )
+    return refusal("The model failed; the server's log says why.", status=500)

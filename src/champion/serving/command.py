@@ -1,12 +1,16 @@
 """Decides how the server starts: which port it holds, what it says, and that it stops cleanly."""
 
+import logging
 import socket
+from collections.abc import Mapping
+from typing import Any
 
 import uvicorn
 
 from champion.errors import ChampionError
 from champion.serving.app import create_app
 from champion.serving.examples import curl_commands
+from champion.serving.follow import Follower
 from champion.serving.model import ServedModel
 
 
@@ -33,19 +37,35 @@ def listen(host: str, port: int) -> socket.socket:
     return held
 
 
-def serve(model: ServedModel, held: socket.socket, *, host: str) -> None:
-    """Answer on the port until a signal ends it."""
-    port = held.getsockname()[1]
-    url, version = _url(host, port), model.version
+def serve(follower: Follower, held: socket.socket, *, host: str, token: str | None, limits: Mapping[str, Any]) -> None:
+    """Answer on the port until a signal ends it; what was accepted by then is answered still."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("champion").setLevel(logging.INFO)
+    url, version = _url(host, held.getsockname()[1]), follower.current.version
     print(
         f"{version.name} version {version.version}, {version.stage}",
         f"  POST {url}/invocations   predictions, one for each row",
-        f"  GET  {url}/ping          says that the server is up",
+        f"  GET  {url}/docs          how to ask, in a browser",
+        f"  GET  {url}/ping          says that the server is up; also /health /model /version /metrics",
         "Ctrl-C stops it; `python serve.py --examples` prints requests to try.",
         sep="\n",
         flush=True,
     )
-    uvicorn.Server(uvicorn.Config(create_app(model), log_level="warning")).run(sockets=[held])
+    app = create_app(follower, token=token, limits=limits)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=int(limits["stop_seconds"]),
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+    )
+    follower.start()
+    try:
+        uvicorn.Server(config).run(sockets=[held])
+    finally:
+        follower.stop()
 
 
 def _url(host: str, port: int) -> str:

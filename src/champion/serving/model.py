@@ -1,34 +1,52 @@
-"""Decides which model is served, and holds it with what its callers must know."""
+"""Decides which model is served, and that it can be: it must predict its own example rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from champion import registry
 from champion.errors import ModelError
 from champion.registry import CHAMPION, Stored, Version
+from champion.schema import Rows
+from champion.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServedModel:
     """A version of a model, and what its files hold."""
 
     version: Version
     stored: Stored
+    scorer: Scorer
 
-    def predict(self, rows: pd.DataFrame) -> list[Any]:
-        """Return one prediction for each of the rows, in the target's unit."""
-        return list(self.stored.pipeline.predict(rows).tolist())
+    def predict(self, parts: Sequence[Rows]) -> list[np.ndarray]:
+        """Return the predictions for the rows of each part, in the target's unit; all are scored at once."""
+        predicted = self.scorer.predict(self.stored.schema.join(parts))
+        ends = np.cumsum([part.n_rows for part in parts])
+        return np.split(predicted, ends[:-1])
 
 
-def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION) -> ServedModel:
-    """Load a version by its number or its alias; without a name, the only model that has a champion."""
+def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION) -> Version:
+    """Return a version by its number or its alias; without a name, of the only model that has a champion."""
     chosen = name or _only_model()
     found = registry.get(chosen, version) if version is not None else registry.by_alias(chosen, alias)
     if found is None:
         raise ModelError(f"--model {chosen} has no version with alias '{alias}'. Train one: `python src/train.py`.")
-    return ServedModel(found, registry.load(found))
+    return found
+
+
+def load(version: Version) -> ServedModel:
+    """Load the version's files; raise ModelError where it can't predict its own input example."""
+    stored = registry.load(version)
+    try:
+        predicted = stored.pipeline.predict(stored.example)
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"{version.uri} can't predict its own input example: {reason}") from error
+    if np.shape(predicted) != (len(stored.example),) or not np.isfinite(predicted).all():
+        raise ModelError(f"{version.uri} predicts no finite number for some row of its own input example.")
+    return ServedModel(version, stored, Scorer(stored.pipeline, stored.example))
 
 
 def _only_model() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from pydantic_core import from_json
+import orjson
 
 from champion.errors import RequestError
 from champion.schema import KINDS, Schema
@@ -29,7 +29,7 @@ def read(body: bytes, content_type: str, schema: Schema) -> Columns:
 
 def _read_json(body: bytes, schema: Schema) -> Columns:
     try:
-        content = from_json(body, allow_inf_nan=False)
+        content = orjson.loads(body)
     except ValueError as error:
         raise RequestError(f"The body is not valid JSON: {error}.") from None
     if not isinstance(content, dict) or len(content) != 1 or not set(content) <= set(FORMS):
@@ -48,18 +48,13 @@ def _split(table: Any, _schema: Schema) -> Columns:
 def _records(table: Any, _schema: Schema) -> Columns:
     if not isinstance(table, list) or not all(isinstance(record, dict) for record in table):
         raise RequestError("dataframe_records and instances must be a list of objects, one for each row.")
-    names = list(table[0]) if table else []
-    for row, record in enumerate(table, start=1):
-        if odd := set(names).symmetric_difference(record):
-            name = min(odd)[:80]
-            says = f"Column '{name}' must be in every row or in none, but row 1 and row {row} differ."
-            raise RequestError(says, column=name)
-    return {name: [record[name] for record in table] for name in names}
+    names = dict.fromkeys(name for record in table for name in record)
+    return {name: [record.get(name) for record in table] for name in names}
 
 
 def _instances(table: Any, schema: Schema) -> Columns:
     if isinstance(table, list) and table and isinstance(table[0], list):
-        return _rows(schema.names, table, "Every row must be a list with one value for each column of the model.")
+        return _rows(list(schema.names), table, "Every row must be a list with one value for each column of the model.")
     return _records(table, schema)
 
 
@@ -99,7 +94,7 @@ def _read_csv(body: bytes, schema: Schema) -> Columns:
     if not rows:
         raise RequestError("The body must begin with a header line.")
     columns = _rows(rows[0], rows[1:], "")
-    types = {column.name: KINDS[column.type].accepts for column in schema.columns}
+    types = {name: KINDS[column.type].accepts for name, column in schema.names.items()}
     return {name: [_cell(text, types.get(name, frozenset())) for text in cells] for name, cells in columns.items()}
 
 

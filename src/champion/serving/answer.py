@@ -1,0 +1,81 @@
+"""Decides what an answer looks like: JSON, and for whatever is refused one object that says what to mend."""
+
+from typing import Any
+
+import orjson
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+CODES = {  # as MLflow calls them
+    401: "UNAUTHENTICATED",
+    404: "ENDPOINT_NOT_FOUND",
+    405: "ENDPOINT_NOT_FOUND",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+
+
+class Predictions(BaseModel):
+    """One prediction for each row of the request, in its order."""
+
+    predictions: list[float]
+
+
+class Refusal(BaseModel):
+    """What to mend; none of the caller's data is repeated."""
+
+    error_code: str
+    message: str = Field(description="The rule that was broken, in one line.")
+    column: str | None = Field(default=None, description="The column that broke it, where it was one.")
+
+
+class Health(BaseModel):
+    """Which version is served."""
+
+    status: str = Field(description="ok, or behind where the registry names a version that can't be served.")
+    trouble: str | None = Field(description="Why it can't.")
+    waiting: int = Field(description="Requests that wait to be scored.")
+    name: str
+    version: int
+
+
+class Versions(BaseModel):
+    """What the server is made of."""
+
+    champion: str
+    mlflow: str
+    scikit_learn: str = Field(alias="scikit-learn")
+    python: str
+
+
+class Input(BaseModel):
+    """A column that the model wants; one that isn't required may be missing or null."""
+
+    name: str
+    type: str
+    required: bool
+
+
+class ModelCard(BaseModel):
+    """The model that is served."""
+
+    name: str
+    version: int
+    stage: str
+    aliases: list[str]
+    run_id: str
+    created: str
+    description: str
+    metrics: dict[str, float]
+    inputs: list[Input]
+
+
+def json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return the content as an answer."""
+    return Response(orjson.dumps(content), status, headers, media_type="application/json")
+
+
+def refusal(message: str, *, status: int, column: str | None = None, headers: dict[str, str] | None = None) -> Response:
+    """Return the answer to a request that breaks a rule."""
+    content = {"error_code": CODES.get(status, "BAD_REQUEST"), "message": message}
+    return json(content | ({"column": column} if column else {}), status, headers)

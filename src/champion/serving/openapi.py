@@ -1,0 +1,94 @@
+"""Decides how the server describes itself: the body that the present model wants, column by column."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from champion.schema import Column
+from champion.serving.examples import bodies, csv
+from champion.serving.model import ServedModel
+
+TYPES: dict[str, dict[str, Any]] = {
+    "double": {"type": "number"},
+    "float": {"type": "number"},
+    "long": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "integer": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "boolean": {"type": "boolean"},
+    "string": {"type": "string", "description": "A value that training never saw counts as none of those it saw."},
+}
+
+
+def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI document of `app` with the body that `model` takes, and its own example rows in it."""
+    described = get_openapi(
+        title=model.version.name,
+        version=str(model.version.version),
+        description=model.version.description,
+        routes=app.routes,
+    )
+    columns = model.stored.schema.columns
+    described["components"]["schemas"] |= _tables(columns, limits["max_rows"])
+    described["paths"]["/invocations"]["post"]["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"oneOf": _forms()},
+                "examples": {form: {"value": body} for form, body in bodies(model).items()},
+            },
+            "text/csv": {
+                "schema": {
+                    "type": "string",
+                    "description": "A header line with the columns, then a line for each row.",
+                },
+                "example": csv(model),
+            },
+        },
+    }
+    return described
+
+
+def _tables(columns: Sequence[Column], max_rows: int) -> dict[str, Any]:
+    """Return the schemas of a row, and of the tables that the forms of request hold."""
+    names = [column.name for column in columns]
+    many = {"type": "array", "minItems": 1, "maxItems": max_rows}
+    named = {"type": "object", "required": [column.name for column in columns if column.required]}
+    closed = {**named, "additionalProperties": False}
+    row = {"$ref": "#/components/schemas/Row"}
+    line = {
+        "type": "array",
+        "prefixItems": [_cell(column) for column in columns],
+        "minItems": len(names),
+        "maxItems": len(names),
+    }
+    return {
+        "Row": {**closed, "properties": {column.name: _cell(column) for column in columns}},
+        "Rows": {**many, "items": row},
+        "Columns": {**closed, "properties": {column.name: {**many, "items": _cell(column)} for column in columns}},
+        "Split": {
+            "type": "object",
+            "required": ["columns", "data"],
+            "properties": {"columns": {"const": names}, "data": {**many, "items": line}},
+            "additionalProperties": False,
+        },
+    }
+
+
+def _forms() -> list[dict[str, Any]]:
+    """Return the forms of request, each with the table that reads best in it."""
+    tables = {"dataframe_records": "Rows", "dataframe_split": "Split", "inputs": "Columns", "instances": "Rows"}
+    return [
+        {
+            "type": "object",
+            "required": [form],
+            "properties": {form: {"$ref": f"#/components/schemas/{table}"}},
+            "additionalProperties": False,
+        }
+        for form, table in tables.items()
+    ]
+
+
+def _cell(column: Column) -> dict[str, Any]:
+    allowed = TYPES[column.type]
+    return allowed if column.required else {**allowed, "type": [allowed["type"], "null"]}
