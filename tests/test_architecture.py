@@ -30,6 +30,8 @@ DOORS = {
     "hydra_plugins": {"trial"},
     "skops": {"persistence"},
     "fastapi": {"serving"},
+    "prometheus_client": {"serving"},
+    "orjson": {"serving"},
     "uvicorn": {"serving"},
     "rich": {"console"},
     "matplotlib": {"report"},

@@ -54,6 +54,7 @@ def test_optional_column_may_be_absent() -> None:
         ("size", 10**400, "but row 2 holds too large a number"),
         ("age", "old", "but row 2 holds text"),
         ("rooms", 3.5, "must hold a whole number in every row, but row 2 holds a fraction"),
+        ("rooms", 1e300, "but row 2 holds a fraction or too large a number"),
         ("rooms", "3", "but row 2 holds text"),
         ("rooms", 2**63, "but row 2 holds too large a number"),
         ("place", 3, "must hold text in every row"),
@@ -75,6 +76,26 @@ def test_missing_and_unknown_columns_are_named() -> None:
         SCHEMA.check({name: cells for name, cells in GOOD.items() if name != "size"})
     with pytest.raises(RequestError, match=r"Column 'sise' is not one of the model's\. Did you mean 'size'"):
         SCHEMA.check({**GOOD, "sise": [1, 2]})
+
+
+def test_whole_number_may_be_written_as_a_fraction_of_none() -> None:
+    """3.0 is 3: JavaScript has no other way to say it."""
+    assert SCHEMA.check({**GOOD, "rooms": [2.0, 3]}).arrays["rooms"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(("kind", "cells"), [("long", [3, None]), ("boolean", [True, None]), ("string", ["sea", None])])
+def test_gaps_stay_gaps(kind: str, cells: list[Any]) -> None:
+    """A missing value of a column that may have some is never taken for 0 or false."""
+    schema = Schema([Column("x", kind, False)])
+    assert pd.DataFrame(schema.join([schema.check({"x": cells})]))["x"].isna().tolist() == [False, True]
+
+
+def test_parts_are_joined_in_order() -> None:
+    """The rows of several requests become one table."""
+    parts = [SCHEMA.check(GOOD), SCHEMA.check({name: cells[:1] for name, cells in GOOD.items()})]
+    table = pd.DataFrame(SCHEMA.join(parts))
+    assert table["size"].tolist() == [50.5, 70.0, 50.5]
+    assert str(table["place"].dtype) == "str"
 
 
 @pytest.mark.parametrize("values", [{}, {"size": []}])

@@ -1,7 +1,9 @@
 """Decides how columns become numbers; each recipe is one option of the config group `features`."""
 
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 
@@ -17,3 +19,13 @@ def plain(X: pd.DataFrame, *, max_categories: int | None) -> ColumnTransformer:
     return ColumnTransformer(
         [("number", "passthrough", numbers), ("category", one_hot, categories)], verbose_feature_names_out=False
     )
+
+
+def imputed(fitted: ColumnTransformer) -> set[str]:
+    """Return the columns whose missing values a fitted recipe fills in by itself."""
+    return {column for _, transformer, columns in fitted.transformers_ if _imputes(transformer) for column in columns}
+
+
+def _imputes(transformer: BaseEstimator | str) -> bool:
+    steps = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
+    return any(type(step).__module__.startswith("sklearn.impute") for step in steps)

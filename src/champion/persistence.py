@@ -12,6 +12,7 @@ from champion.errors import ModelError
 
 # Beside what skops trusts by itself (scikit-learn's and NumPy's public types). None of them runs code when loaded.
 TRUSTED_TYPES = [
+    "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",

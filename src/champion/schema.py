@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from champion.errors import RequestError, did_you_mean
+from champion.errors import RequestError, did_you_mean, shorten
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Schema:
         Raises RequestError naming the column for a column that is missing or unknown and for a cell of another type;
         no message holds a cell's content.
         """
+        if values and not set(values) & set(self.names):  # perhaps a row in the place of the header line
+            raise RequestError(f"No column is one of the model's: {shorten(self.names)}.")
         for name in values:
             if name not in self.names:
                 hint = did_you_mean(name, self.names)

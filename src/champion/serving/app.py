@@ -47,7 +47,7 @@ class Server:
         Values may be missing where the model's columns say so. A category that training never saw is no error: it
         counts as none of those it saw.
         """
-        content = await body.read(request, seconds=self._limits["body_seconds"])
+        content = await body.read(request, max_mb=self._limits["max_body_mb"], seconds=self._limits["body_seconds"])
         model = self._follower.current  # the request stays this model's, whichever takes over meanwhile
         said = (content, request.headers.get("content-type", ""), model.stored.schema)
         rows = self._read(*said) if len(content) <= SMALL_BODY else await run_in_threadpool(self._read, *said)
@@ -95,8 +95,7 @@ def create_app(follower: Follower, *, token: str | None, limits: Mapping[str, An
     """Return the application that serves what `follower` holds; `limits` are the keys of conf/serving.yaml."""
     metrics = Metrics(follower)
     server = Server(follower, metrics, limits)
-    max_body_size = int(limits["max_body_mb"] * 1e6)
-    app = FastAPIOffline(title="Champion", redoc_url=None, max_body_size=max_body_size)
+    app = FastAPIOffline(title="Champion", redoc_url=None)
     refusals: Any = {status: {"model": Refusal} for status in (400, 401, 408, 413, 415, 503)}
     stranger: Any = {401: {"model": Refusal}}
     app.post("/invocations", response_model=Predictions, responses=refusals)(server.invocations)
@@ -119,9 +118,7 @@ def _refuse(_request: Request, error: RequestError) -> Response:
 
 
 def _refuse_http(request: Request, error: HTTPException) -> Response:
-    """Answer what FastAPI refuses: too large a body, an unknown address, another method."""
-    if error.status_code == 413:
-        return refusal("The body is larger than max_body_mb allows. Send fewer rows at a time.", status=413)
+    """Answer what FastAPI refuses: an unknown address, another method."""
     message = f"{request.method} isn't answered here: {error.detail}. GET /docs shows what is."
     return refusal(message, status=error.status_code, headers=dict(error.headers or {}))
 

@@ -9,7 +9,7 @@ from champion import registry
 from champion.errors import ModelError
 from champion.registry import CHAMPION, Stored, Version
 from champion.schema import Rows
-from champion.scorer import Scorer
+from champion.serving.scorer import Scorer
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,14 +17,16 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, infer_signature
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.tracking.context.registry import resolve_tags
+from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from sklearn.pipeline import Pipeline
 
 from champion import persistence, trial
 from champion.data import Dataset
 from champion.errors import ModelError, TrackingError
+from champion.features import imputed
 from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking.connection import refusals_in_one_line
@@ -69,7 +71,7 @@ class Run:
                     sk_model=model,
                     serialization_format="skops",
                     skops_trusted_types=persistence.TRUSTED_TYPES,
-                    signature=infer_signature(train.X, model.predict(train.X.head())),
+                    signature=_signature(model, train),
                     input_example=train.X.head(3),
                     pip_requirements=persistence.requirements(model),
                 )
@@ -77,6 +79,16 @@ class Run:
             trusted = "champion.persistence.TRUSTED_TYPES lists the types that it may hold"
             raise ModelError(f"The model can't be saved without pickle, {trusted}: {error.__context__}") from error
         return str(logged.model_id)
+
+
+def _signature(model: Pipeline, train: Dataset) -> ModelSignature:
+    """Say which columns the model takes: values may be missing where training had gaps, or the pipeline fills them."""
+    seen = infer_signature(train.X, model.predict(train.X.head()))
+    filled = imputed(model.named_steps["features"])
+    columns = [
+        ColSpec(column.type, column.name, column.required and column.name not in filled) for column in seen.inputs
+    ]
+    return ModelSignature(Schema(columns), seen.outputs)
 
 
 class _LoggedOnce(Model):  # type: ignore[misc]

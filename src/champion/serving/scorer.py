@@ -16,8 +16,6 @@ from champion import pipeline
 
 Columns = Mapping[str, np.ndarray | pd.Series]
 
-FEW = 1000  # rows; more are shared out among the cores
-
 
 class Scorer:
     """Predicts what `model` predicts, to the last digit: where the short way differs on `example`, it isn't taken."""
@@ -30,7 +28,7 @@ class Scorer:
     def predict(self, columns: Columns) -> np.ndarray:
         """Return the predictions of shape (n_rows,) for the columns, each of shape (n_rows,)."""
         n_rows = len(next(iter(columns.values())))
-        if self._is_short and n_rows <= FEW:
+        if self._is_short and n_rows <= pipeline.ROWS_PER_THREAD:
             return self._predict_soon(columns)
         return pipeline.predict(self._model, pd.DataFrame(columns))
 
