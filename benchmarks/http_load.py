@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,10 +29,10 @@ class Seen:
     lost: int = 0  # connections that ended before the answer came
 
 
-async def ask(port: int, request: bytes, seen: Seen, *, until: float, requests: int) -> None:
+async def ask(port: int, request: bytes, seen: Seen, goes_on: Callable[[], bool]) -> None:
     """Send the request again and again over one connection, made anew where it is lost."""
     reader = writer = None
-    while time.perf_counter() < until and len(seen.seconds) + seen.lost < requests:
+    while goes_on():
         started = time.perf_counter()
         try:
             if writer is None or reader is None:
@@ -52,12 +53,16 @@ async def ask(port: int, request: bytes, seen: Seen, *, until: float, requests: 
         writer.close()
 
 
-async def load(port: int, request: bytes, *, clients: int, seconds: float, requests: int) -> tuple[Seen, float]:
-    """Let the clients ask side by side; return what they saw, and the seconds it took."""
-    seen, started = Seen(), time.perf_counter()
-    asking = [ask(port, request, seen, until=started + seconds, requests=requests) for _ in range(clients)]
-    await asyncio.gather(*asking)
-    return seen, time.perf_counter() - started
+async def load(port: int, request: bytes, *, clients: int, seconds: float, requests: int, stop: Path | None) -> Seen:
+    """Let the clients ask side by side, and return what they saw."""
+    seen, until = Seen(), time.perf_counter() + seconds
+
+    def goes_on() -> bool:
+        stopped = stop is not None and stop.exists()
+        return time.perf_counter() < until and len(seen.seconds) + seen.lost < requests and not stopped
+
+    await asyncio.gather(*(ask(port, request, seen, goes_on) for _ in range(clients)))
+    return seen
 
 
 def main() -> None:
@@ -67,7 +72,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--requests", type=int, default=10**6)
-    parser.add_argument("--until", type=Path, help="stop as soon as this file is there")
+    parser.add_argument("--stop", type=Path, help="stop as soon as this file is there")
     options = parser.parse_args()
     where = urlsplit(options.url)
     if where.hostname not in ("localhost", "127.0.0.1") or where.port is None:
@@ -75,8 +80,15 @@ def main() -> None:
     body = sys.stdin.buffer.read()
     head = f"POST /invocations HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    limits = {"clients": options.clients, "seconds": options.seconds, "requests": options.requests}
-    seen, took = uvloop.run(load(where.port, request, **limits))
+    limits = {
+        "clients": options.clients,
+        "seconds": options.seconds,
+        "requests": options.requests,
+        "stop": options.stop,
+    }
+    started = time.perf_counter()
+    seen = uvloop.run(load(where.port, request, **limits))
+    took = time.perf_counter() - started
     ordered = sorted(seen.seconds) or [float("nan")]
     print(
         json.dumps(

@@ -102,7 +102,7 @@ def wait_for(url: str, process: subprocess.Popen[str], *, path: str = "ping", se
         try:
             if requests.get(f"{url}/{path}", timeout=5).ok:
                 return url
-        except requests.ConnectionError:
+        except requests.RequestException:  # nobody there yet, or busy with loading the model
             time.sleep(0.1)
     raise AssertionError(f"{process.args!r} does not answer")
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import mlflow
 import pytest
 import requests
 
@@ -63,15 +64,14 @@ def test_champion_is_the_best_of_the_runs(housing: Home) -> None:
 
 
 def test_answer_is_the_models_prediction(url: str, housing: Home) -> None:
-    """The server answers what the registered pipeline predicts, for each row of the request, in its order."""
+    """The server answers what mlflow.pyfunc predicts to the last digit, for each row of the request, in its order."""
     tracking.connect(housing.uri)
     champion = registry.by_alias("housing_price_predictor")
     assert champion is not None
-    rows = load("pkg://champion.datasets/california_housing.csv.gz", target="median_house_value").X.sample(
-        500, random_state=1
-    )
+    rows = load("pkg://champion.datasets/california_housing.csv.gz", target="median_house_value").X
     answer = ask(url, {"dataframe_split": rows.to_dict(orient="split", index=False)}).json()
-    assert answer == {"predictions": pytest.approx(registry.load(champion).pipeline.predict(rows).tolist(), rel=1e-12)}
+    model = mlflow.pyfunc.load_model(champion.uri)
+    assert answer == {"predictions": model.predict(rows).tolist()}
 
 
 def test_every_form_gets_the_same_answer(url: str) -> None:
@@ -116,7 +116,7 @@ def test_other_content_type_and_address_are_answered(url: str) -> None:
     """Errors of HTTP have the same shape."""
     assert ask(url, "size=1", "application/x-www-form-urlencoded").status_code == 415
     missing = requests.get(f"{url}/nope", timeout=5)
-    assert (missing.status_code, missing.json()["error_code"]) == (404, "BAD_REQUEST")
+    assert (missing.status_code, missing.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
     assert requests.get(f"{url}/invocations", timeout=5).status_code == 405
 
 
@@ -180,7 +180,7 @@ def test_port_in_use_is_answered(housing: Home, url: str) -> None:
     [
         (["--model", "nobody"], "There is no registered model 'nobody'"),
         (["--version", "99"], "Model 'housing_price_predictor' has no version 99"),
-        (["--alias", "challenger"], "--model housing_price_predictor has no version with alias 'challenger'"),
+        (["--alias", "nobody"], "--model housing_price_predictor has no version with alias 'nobody'"),
         (["--host", "nowhere.invalid"], "--host nowhere.invalid can't be had"),
         (["--port", "99999"], "--port 99999"),
     ],
@@ -192,6 +192,40 @@ def test_wrong_choices_are_answered(housing: Home, options: list[str], says: str
     assert done.returncode == 1
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ("max_row=5", "max_row is not a key of conf/serving.yaml. Did you mean 'max_rows'? Its keys: poll_seconds, "),
+        ("max_rows", "max_rows must be a number above 0, but got None."),
+        ("max_rows=many", "max_rows must be a number above 0, but got 'many'."),
+        ("poll_seconds=0", "poll_seconds must be a number above 0, but got 0."),
+        ("max_body_mb=true", "max_body_mb must be a number above 0, but got True."),
+    ],
+)
+def test_wrong_limits_are_answered(empty_home: Home, limit: str, says: str) -> None:
+    """A line of conf/serving.yaml that isn't one, or another kind of value, is answered before anything is loaded."""
+    done = command(empty_home, limit)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {says}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_token_isnt_shown(housing: Home) -> None:
+    """The token from the environment guards the server, and stands nowhere in what it prints."""
+    port = free_port()
+    line = [sys.executable, str(REPOSITORY / "serve.py"), "--port", str(port)]
+    env = {**housing.env, "CHAMPION_TOKEN": "open sesame"}
+    with subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        url = wait_for(f"http://127.0.0.1:{port}", process)
+        body = {"dataframe_records": [ROW]}
+        headers = {"Authorization": "Bearer open sesame"}
+        assert requests.post(f"{url}/invocations", json=body, timeout=5).status_code == 401
+        assert requests.post(f"{url}/invocations", json=body, headers=headers, timeout=5).status_code == 200
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+    assert "sesame" not in out
 
 
 def test_no_champion_yet(home: Home) -> None:
