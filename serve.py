@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError, did_you_mean
-from champion.home import REPOSITORY, home
+from champion.home import REPOSITORY
 
 
 def parse() -> argparse.Namespace:
@@ -57,10 +57,8 @@ def main() -> None:
     from champion.serving import command, follow, model
 
     gc.freeze()  # what was imported lives as long as the process: looking through it for garbage takes 0.2 s each time
-    home()  # conf/ needs CHAMPION_HOME
-    local = OmegaConf.load(REPOSITORY / "conf" / "tracking" / "local.yaml")
     held = None if options.examples else command.listen(options.host, options.port)
-    tracking.connect(options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or local.uri, create=False)
+    tracking.connect_chosen(options.tracking_uri)
     found = model.find(options.model, version=options.version, alias=options.alias)
     if held is None:
         command.print_examples(model.load(found), host=options.host, port=options.port)

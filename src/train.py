@@ -22,9 +22,9 @@ from champion.home import home
 from champion.redaction import redact
 
 if TYPE_CHECKING:
-    from champion.data import Dataset
     from champion.finalist import Finalist
     from champion.preparation import Prepared
+    from champion.rule import Rule
     from champion.tracking import Run
 
 SPLIT = ("seed", "test_size", "n_splits")
@@ -42,13 +42,14 @@ def train_one(cfg: DictConfig) -> float:
     """Cross-validate one model, track it and, if `promote`, put it forward as challenger; return the objective."""
     imported = "mlflow" in sys.modules
     # Imported here because they take seconds, and --help and --cfg do without them.
-    from champion import console, evaluation, finalist, pipeline, preparation, registry, report, tracking, trial
+    from champion import console, evaluation, finalist, pipeline, preparation, report, rule, tracking, trial
 
     if not imported:
         gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     evaluation.check_objective(cfg.objective)
+    terms = rule.read(cfg.final)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
     split, features = {key: cfg[key] for key in SPLIT}, instantiate(cfg.features, _partial_=True)
     table = preparation.prepare(cfg.data, features, **split, keep=trial.is_running())
@@ -77,10 +78,7 @@ def train_one(cfg: DictConfig) -> float:
         )
         run.log_files(evaluated)
         console.results(metrics, unit=unit)
-        if promote:
-            name = cfg.registered_model or f"{table.dataset.name}_predictor"
-            _put_forward(challenger, table.train, table.test, name=name, run=run, metrics=metrics)
-    serve = registry.serve_command(name) if promote else None
+        serve = _put_forward(cfg, challenger, table, run=run, metrics=metrics, terms=terms) if promote else None
     console.closing(run, ui=tracking.ui_command(), serve=serve)
     return metrics[cfg.objective]
 
@@ -95,23 +93,36 @@ def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> Ab
         folder=Path(HydraConfig.get().runtime.output_dir),
         dataset=table.dataset,
         params=params,
-        tags={"command": _command(), "held_out_fingerprint": table.test.fingerprint, **trial.tags()},
+        tags={**_facts(table), **trial.tags()},
         config=OmegaConf.to_yaml(cfg, resolve=True),
     )
 
 
 def _put_forward(
-    challenger: "Finalist", train: "Dataset", test: "Dataset", *, name: str, run: "Run", metrics: dict[str, float]
-) -> None:
-    """Log and register the challenger's model, let it meet the champion, and say how it went."""
+    cfg: DictConfig, challenger: "Finalist", table: "Prepared", *, run: "Run", metrics: dict[str, float], terms: "Rule"
+) -> str | None:
+    """Register the challenger's model, let it meet the champion, say how it went, and how to serve who is champion."""
     from champion import console, promotion, registry
 
     run.log_files(*challenger.files)
-    model_id = run.log_model(challenger.model, train)
-    description = f"{run.name}, trained by `{_command()}`."
-    version = registry.register(name, model_id=model_id, run_id=run.id, metrics=metrics, description=description)
-    decision = promotion.final(version, rmse=metrics["test_rmse"], test=test)
-    console.verdict(registry.get(name, version.version), decision)
+    version = registry.register(
+        cfg.registered_model or f"{table.dataset.name}_predictor",
+        model_id=run.log_model(challenger.model, table.train),
+        run_id=run.id,
+        metrics=metrics,
+        description=f"{run.name}, trained by `{_command()}`.",
+        facts={"run_name": run.name, "data_fingerprint": table.dataset.fingerprint, **_facts(table)},
+    )
+    decision = promotion.final(version, challenger, test=table.test, rule=terms, seed=cfg.seed)
+    run.log_metrics(decision.numbers)
+    run.set_tags(decision.tags)
+    console.verdict(registry.get(version.name, version.version), decision.reason)
+    return registry.serve_command(version.name) if registry.by_alias(version.name) else None
+
+
+def _facts(table: "Prepared") -> dict[str, str]:
+    """Return what run and version are both to say of their making."""
+    return {"command": _command(), "held_out_fingerprint": table.test.fingerprint}
 
 
 def _params(cfg: DictConfig) -> dict[str, Any]:

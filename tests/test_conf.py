@@ -64,6 +64,13 @@ def test_every_setting_of_a_sweep_is_there_and_explained() -> None:
     assert all("  # " in line for line in lines)
 
 
+def test_every_key_of_the_table_of_contents_is_explained() -> None:
+    """Each key of conf/config.yaml, those of the final included, has its comment."""
+    lines = (CONF / "config.yaml").read_text().partition("\nseed:")[2].partition("\nhydra:")[0].splitlines()
+    assert all("  # " in line for line in lines if line)
+    assert sum(line.startswith("  ") for line in lines) == len(composed().final) == 5
+
+
 def test_files_for_a_package_say_what_they_are_in_the_second_line() -> None:
     """Where the first line is Hydra's package, the second one is the explanation."""
     for file in CONF.rglob("*.yaml"):

@@ -102,3 +102,11 @@ def test_numbers_in_the_target_become_floats(tmp_path: Path) -> None:
     y = data.load(write(tmp_path, "a,2024\n1,2\n"), target=2024).y  # type: ignore[arg-type]
     assert (y.name, y.dtype) == ("2024", np.dtype("float64"))
     assert isinstance(y, pd.Series)
+
+
+def test_row_is_known_again_by_its_hash(small: Dataset) -> None:
+    """The same values have the same hash in any order and any company, and other values another one."""
+    some = np.array([7, 3, 150])
+    assert list(small.take(some).row_hashes) == list(small.row_hashes[some])
+    assert small.row_hashes.dtype == np.dtype("uint64")
+    assert len(set(small.row_hashes)) == len(small)

@@ -1,10 +1,13 @@
 """evaluation.py: the metrics, and cross-validation without leaks."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import Pipeline
 
 from champion import evaluation, features, pipeline, split
 from champion.data import Dataset
@@ -15,6 +18,31 @@ def test_metrics_are_what_their_names_say() -> None:
     """Errors of 1 and 3 around targets of 10 give the figures a pencil gives."""
     found = evaluation.score(pd.Series([10.0, 10.0, 20.0, 20.0]), np.array([11.0, 13.0, 20.0, 20.0]))
     assert found == pytest.approx({"rmse": (10 / 4) ** 0.5, "r2": 1 - 10 / 100, "mae": 1.0, "mape": 0.1})
+
+
+def test_losses_are_squared_errors_of_the_rows() -> None:
+    """The root of their mean is the RMSE; a prediction that is no number has no loss."""
+    y, predicted = pd.Series([10.0, 10.0, 20.0]), np.array([11.0, 13.0, 20.0])
+    losses = evaluation.losses(y, predicted)
+    assert list(losses) == [1, 9, 0]
+    assert np.sqrt(losses.mean()) == pytest.approx(evaluation.score(y, predicted)["rmse"])
+    with pytest.raises(ValueError, match="no finite number"):
+        evaluation.losses(y, np.array([1.0, np.nan, 1.0]))
+
+
+def test_time_is_that_of_one_row_alone(small: Dataset) -> None:
+    """A model that works for a millisecond needs that for a row, however few rows there are."""
+    assert 1 <= evaluation.ms_per_row(Sleeper([]), small.X.head(2)) < 100
+
+
+class Sleeper(Pipeline):  # type: ignore[misc]
+    """Takes a millisecond to predict a row, and refuses two."""
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Sleep over it."""
+        assert len(X) == 1
+        time.sleep(0.001)
+        return np.zeros(1)
 
 
 class Recorder(RegressorMixin, BaseEstimator):  # type: ignore[misc]

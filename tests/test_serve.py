@@ -51,13 +51,19 @@ def command(home: Home, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_champion_is_the_best_of_the_runs(housing: Home) -> None:
     """Five runs registered five versions; the one with the lowest error is in Production, with alias and tag."""
-    versions = json.loads((housing.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
-    assert len(versions) == 5
+    known = json.loads((housing.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
+    versions = known["versions"]
+    assert (len(versions), known["champion"], known["challenger"]) == (5, 4, 5)
+    assert [(event["version"], event["how"]) for event in known["history"]] == [
+        (1, "final"),
+        (2, "final"),
+        (4, "final"),
+    ]
     best = min(versions, key=lambda version: version["metrics"]["test_rmse"])
     assert (best["stage"], best["aliases"]) == ("Production", ["champion"])
     assert "xgboost_600" in best["description"]
     stages = {version["version"]: version["stage"] for version in versions}
-    assert stages == {1: "Archived", 2: "Archived", 3: "Staging", 4: "Production", 5: "Staging"}
+    assert stages == {1: "Archived", 2: "Archived", 3: "Archived", 4: "Production", 5: "Staging"}
     shown = housing.client.get_model_version("housing_price_predictor", str(best["version"]))
     assert shown.tags["champion"] == "true"
     assert float(shown.tags["test_rmse"]) == best["metrics"]["test_rmse"]

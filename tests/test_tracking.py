@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow.entities import Run as MlflowRun
 
@@ -98,6 +99,35 @@ def test_deleted_experiment_is_answered(home: Home, small: Dataset) -> None:
     home.client.delete_experiment(home.client.get_experiment_by_name("houses_prediction").experiment_id)
     with pytest.raises(TrackingError, match="experiment_name 'houses_prediction' was deleted"), start(home, small):
         pass
+
+
+def test_artifact_is_fetched_or_isnt_there(home: Home, small: Dataset, tmp_path: Path) -> None:
+    """What a run kept comes back; a run that is gone, or that lacks it, is no error."""
+    file = home.folder / "note.txt"
+    file.write_text("hello")
+    with start(home, small) as run:
+        run.log_files(file)
+        run.set_tags({"decision": "promoted", "reason": "it won"})
+    assert only_run(home).data.tags["reason"] == "it won"
+    fetched = tracking.fetch(run.id, "note.txt", folder=str(tmp_path / "fetched"))
+    assert fetched is not None
+    assert fetched.read_text() == "hello"
+    assert tracking.fetch(run.id, "nothing.txt", folder=str(tmp_path)) is None
+    assert tracking.fetch("0" * 32, "note.txt", folder=str(tmp_path)) is None
+
+
+def test_database_is_chosen_by_option_environment_or_config(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of the three that says something is where models are looked for."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracking.connect_chosen(None)
+    assert mlflow.get_tracking_uri() == home.uri
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/a.db")
+    with pytest.raises(TrackingError, match=r"There is no champion yet, nor a database .*/a.db"):
+        tracking.connect_chosen(None)
+    with pytest.raises(TrackingError, match=r"There is no champion yet, nor a database .*/b.db"):
+        tracking.connect_chosen(f"sqlite:///{tmp_path}/b.db")
 
 
 def test_wrong_server_is_answered(wrong_server: str) -> None:

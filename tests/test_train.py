@@ -62,9 +62,37 @@ def test_run_has_flat_params_under_the_names_of_the_command_line(housing: Home) 
 def test_run_has_every_metric(housing: Home) -> None:
     """Cross-validated and held-out metrics and the time stand in MLflow as they do in the report."""
     metrics = run_of(housing, "xgboost_600").data.metrics
+    metrics = {name: value for name, value in metrics.items() if not name.startswith("final_")}
     named = {"cv_rmse", "cv_rmse_std", "cv_r2", "test_rmse", "test_r2", "test_mae", "test_mape", "fit_seconds"}
     assert named <= set(metrics)
     assert metrics == pytest.approx(report(housing, "xgboost_600")["metrics"])
+
+
+def test_run_and_version_say_how_the_final_went(housing: Home) -> None:
+    """Numbers, decision and reason stand in the run and in the version; the same words are on the console."""
+    run = run_of(housing, "xgboost_600")
+    version = housing.client.get_model_version("housing_price_predictor", "4")
+    finals = {name: value for name, value in run.data.metrics.items() if name.startswith("final_")}
+    assert {name: float(version.tags[name]) for name in finals} == pytest.approx(finals)
+    assert (finals["final_opponent"], finals["final_rows"]) == (2, 4128)
+    assert 0 < finals["final_improvement_low"] < finals["final_improvement"] < 0.1
+    assert finals["final_rmse"] == pytest.approx(report(housing, "xgboost_600")["metrics"]["test_rmse"])
+    for tag in ("decision", "reason", "command", "data_fingerprint", "held_out_fingerprint"):
+        assert version.tags[tag] == run.data.tags[tag]
+    assert version.tags["run_name"] == "xgboost_600"
+    shown = (housing.folder / "xgboost_600" / "console.txt").read_text()
+    assert f"4 in Production, champion\n          {version.tags['reason']}\n" in shown
+    assert "5 in Staging, challenger\n" in (housing.folder / "random_forest_200" / "console.txt").read_text()
+
+
+def test_model_over_a_limit_is_registered_but_not_served(home: Home) -> None:
+    """A first model that is too large is a challenger; nothing is said of serving it."""
+    done = home.train("experiment=quick", "promote=true", "final.max_model_mb=0.01")
+    assert done.returncode == 0, done.stderr
+    assert "housing_price_predictor 1 in Staging, challenger\n          The saved model takes 0." in done.stdout
+    assert "python serve.py" not in done.stdout
+    known = json.loads((home.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
+    assert (known["champion"], known["challenger"], known["history"]) == (None, 1, [])
 
 
 def test_run_says_which_data_code_and_command_made_it(housing: Home) -> None:
@@ -89,6 +117,7 @@ def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> 
         "feature_importance.png",
         "predicted_vs_actual.png",
         "residuals.png",
+        "train_rows.npy",
     }
     config = yaml.safe_load(
         Path(housing.client.download_artifacts(run.info.run_id, "config.yaml", str(tmp_path))).read_text()
@@ -179,6 +208,8 @@ MISTAKES = {
     "interpolation": (["seed=${nope}"], "seed: Interpolation key 'nope' not found."),
     "null group": (["model=null"], "Config group override must be a string or a list."),
     "promote": (["promote=maybe"], "promote must be true or false, but got 'maybe'."),
+    "final": (["final.confidence=2"], "final.confidence must lie between 0.5 and 1, but got 2."),
+    "no final": (["final=null"], "final must hold min_improvement,"),
     "objective": (["objective=rmse"], "objective 'rmse' is not one of cv_rmse,"),
     "test_size": (["test_size=2"], "test_size must lie between 0 and 1, but got 2."),
     "seed": (["seed=-1"], "seed must be a whole number from 0"),
@@ -297,7 +328,9 @@ def test_three_first_runs_at_once(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     assert home.statuses() == {"gradient_boosting_50": ["FINISHED"] * 3}
-    versions = json.loads((home.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
+    versions = json.loads((home.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"][
+        "versions"
+    ]
     assert len(versions) == 3
     assert [version["stage"] for version in versions].count("Production") == 1
     assert [version["aliases"] for version in versions].count(["champion"]) == 1

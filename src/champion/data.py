@@ -40,11 +40,15 @@ class Dataset:
         return self.X.assign(**{self.target: self.y})
 
     @cached_property
+    def row_hashes(self) -> np.ndarray:
+        """A whole number for each row, of shape (n_rows,), that is the same wherever the same values stand."""
+        return pd.util.hash_pandas_object(self.table, index=False).to_numpy()
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value, row order, column name or column order."""
         columns = json.dumps([str(column) for column in self.table.columns])
-        rows = pd.util.hash_pandas_object(self.table, index=False).to_numpy()
-        return hashlib.sha256(columns.encode() + rows.tobytes()).hexdigest()[:16]
+        return hashlib.sha256(columns.encode() + self.row_hashes.tobytes()).hexdigest()[:16]
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Decides how a model is judged: which metrics, on which rows; what follows from them is promotion's decision."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from statistics import fmean, median, pstdev
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sklearn.metrics import (
     r2_score,
     root_mean_squared_error,
 )
+from sklearn.pipeline import Pipeline
 
 from champion.errors import ConfigError, did_you_mean
 from champion.pipeline import EncodedFold, fit, predict
@@ -23,6 +25,7 @@ METRICS: dict[str, Callable[..., float]] = {
     "mae": mean_absolute_error,  # unit of the target
     "mape": mean_absolute_percentage_error,  # a share: 0.2 is 20 %
 }
+TIMED_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,27 @@ def direction(objective: str) -> str:
 def score(y_true: pd.Series, y_pred: np.ndarray) -> dict[str, float]:
     """Return every metric of predictions of shape (n_rows,) for a target of the same shape."""
     return {name: float(metric(y_true, y_pred)) for name, metric in METRICS.items()}
+
+
+def losses(y_true: pd.Series, y_pred: np.ndarray) -> np.ndarray:
+    """Return each row's squared error, of shape (n_rows,); the RMSE is the root of their mean.
+
+    Raises ValueError for a prediction that is no finite number.
+    """
+    squared: np.ndarray = (y_true.to_numpy(dtype="float64") - y_pred) ** 2
+    if not np.isfinite(squared).all():
+        raise ValueError("a prediction is no finite number")
+    return squared
+
+
+def ms_per_row(model: Pipeline, X: pd.DataFrame) -> float:
+    """Return the milliseconds that `model` takes to predict one row alone: the median of a few dozen rows of `X`."""
+    seconds = []
+    for row in [0, *(number % len(X) for number in range(TIMED_ROWS))]:
+        started = time.perf_counter()
+        model.predict(X.iloc[[row]])
+        seconds.append(time.perf_counter() - started)
+    return 1000 * median(seconds[1:])  # the first one finds cold caches
 
 
 def cross_validate(

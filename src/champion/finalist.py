@@ -6,18 +6,23 @@ The held-out rows are read here, and once more where the finalist meets the cham
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
-from champion import evaluation, pipeline, report
+from champion import evaluation, pipeline, report, rows
 from champion.data import Dataset
 
 
 @dataclass(frozen=True)
 class Finalist:
-    """A fitted model with its metrics on the held-out rows, as `test_<metric>`, and the pictures that explain it."""
+    """A fitted model with its predictions and metrics on the held-out rows, the latter as `test_<metric>`.
+
+    `predicted` has the shape (n_held_out_rows,), in the target's unit; `files` explain the model.
+    """
 
     model: Pipeline
     fit_seconds: float
+    predicted: np.ndarray
     metrics: dict[str, float]
     files: list[Path]
 
@@ -25,7 +30,7 @@ class Finalist:
 def prepare(
     unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
 ) -> Finalist:
-    """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
+    """Fit on `train`, score on `test`, and write pictures, feature importance and training rows into `folder`."""
     fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
     predicted = pipeline.predict(fitted.model, test.X)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted).items()}
@@ -33,5 +38,6 @@ def prepare(
     files = [
         *report.write_importance(folder, importance, unit=test.unit),
         *report.write_pictures(folder, test.y, predicted, unit=test.unit),
+        rows.write(folder, train),
     ]
-    return Finalist(fitted.model, fitted.seconds, metrics, files)
+    return Finalist(fitted.model, fitted.seconds, predicted, metrics, files)

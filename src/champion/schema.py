@@ -15,7 +15,10 @@ from champion.errors import RequestError, did_you_mean, shorten
 
 @dataclass(frozen=True)
 class Kind:
-    """What a column of one MLflow type is said to hold, the Python types that are it, and its NumPy dtypes."""
+    """What a column of one MLflow type is said to hold, the Python types that are it, and its dtype in a table.
+
+    Where values are missing the dtype is another one.
+    """
 
     says: str
     accepts: frozenset[type]
@@ -25,7 +28,7 @@ class Kind:
 
 NUMBER = Kind("a finite number", frozenset({int, float}), "float64", "float64")
 WHOLE = Kind("a whole number", frozenset({int, float}), "int64", "float64")
-TEXT = Kind("text", frozenset({str}), "object", "object")
+TEXT = Kind("text", frozenset({str}), "str", "str")
 LARGEST = sys.float_info.max
 KINDS = {
     "double": NUMBER,
@@ -92,7 +95,8 @@ class Schema:
         for column in self.columns:
             cells = [part.arrays[column.name] for part in parts]
             together = cells[0] if len(cells) == 1 else np.concatenate(cells)
-            columns[column.name] = pd.Series(together, dtype="str") if KINDS[column.type] is TEXT else together
+            is_text = KINDS[column.type] is TEXT
+            columns[column.name] = pd.Series(together, dtype=TEXT.dtype) if is_text else together
         return columns
 
 
@@ -106,7 +110,7 @@ def _array(column: Column, cells: Sequence[Any]) -> np.ndarray:
         raise _refusal(column, cells, lambda cell: not _is_whole(cell))
     dtype = kind.dtype if type(None) not in types else kind.dtype_with_gaps
     try:
-        array = np.array(cells, dtype=dtype)
+        array = np.array(cells, dtype=object if kind is TEXT else dtype)
     except OverflowError:
         raise _refusal(column, cells, lambda cell: abs(cell or 0) >= (2**63 if kind is WHOLE else LARGEST)) from None
     if kind is NUMBER and (inf in cells or -inf in cells):

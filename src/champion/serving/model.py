@@ -38,14 +38,7 @@ def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION)
 
 def load(version: Version) -> ServedModel:
     """Load the version's files; raise ModelError where it can't predict its own input example."""
-    stored = registry.load(version)
-    try:
-        predicted = stored.pipeline.predict(stored.example)
-    except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(f"{version.uri} can't predict its own input example: {reason}") from error
-    if np.shape(predicted) != (len(stored.example),) or not np.isfinite(predicted).all():
-        raise ModelError(f"{version.uri} predicts no finite number for some row of its own input example.")
+    stored = registry.try_out(version)
     return ServedModel(version, stored, Scorer(stored.pipeline, stored.example))
 
 

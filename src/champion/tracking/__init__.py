@@ -1,6 +1,15 @@
 """How runs are remembered in MLflow: where they are kept, what one holds, and how it ends whatever happens."""
 
-from champion.tracking.connection import connect, ui_command
-from champion.tracking.run import Run, start_run, start_sweep
+from champion.tracking.connection import connect, connect_chosen, refusals_in_one_line, ui_command
+from champion.tracking.run import Run, fetch, start_run, start_sweep
 
-__all__ = ["Run", "connect", "start_run", "start_sweep", "ui_command"]
+__all__ = [
+    "Run",
+    "connect",
+    "connect_chosen",
+    "fetch",
+    "refusals_in_one_line",
+    "start_run",
+    "start_sweep",
+    "ui_command",
+]

@@ -13,13 +13,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+from omegaconf import OmegaConf
 from sqlalchemy.exc import SQLAlchemyError
 
 from champion.errors import ConfigError, TrackingError
+from champion.home import REPOSITORY, home
 from champion.redaction import redact
 
 SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
 SQLITE = "sqlite:///"
+LOCAL = REPOSITORY / "conf" / "tracking" / "local.yaml"
 
 
 def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> None:
@@ -41,6 +44,18 @@ def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> N
     mlflow.set_tracking_uri(uri)
     with refusals_in_one_line():
         mlflow.MlflowClient()
+
+
+def connect_chosen(uri: str | None) -> None:
+    """Point MLflow at `uri`, else at $MLFLOW_TRACKING_URI, else where conf/tracking/local.yaml says it is.
+
+    Raises TrackingError when there is no such database, or none of the three says where to look.
+    """
+    home()  # conf/ needs CHAMPION_HOME
+    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not chosen and not LOCAL.is_file():
+        raise TrackingError(f"There is no {LOCAL}. Give --tracking-uri URI, or set MLFLOW_TRACKING_URI.")
+    connect(chosen or OmegaConf.load(LOCAL).uri, create=False)
 
 
 def ui_command() -> str:

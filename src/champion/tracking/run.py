@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import DatasetInput, InputTag, Metric, Param
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.tracking.context.registry import resolve_tags
@@ -53,6 +53,10 @@ class Run:
         now = int(time.time() * 1000)
         MlflowClient().log_batch(self.id, metrics=[Metric(key, value, now, 0) for key, value in metrics.items()])
 
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set all tags in one call."""
+        MlflowClient().log_batch(self.id, tags=[RunTag(key, redact(value)) for key, value in tags.items()])
+
     def log_files(self, *files: Path) -> None:
         """Keep copies of the files among the run's artifacts."""
         for file in files:
@@ -89,6 +93,16 @@ def _signature(model: Pipeline, train: Dataset) -> ModelSignature:
         ColSpec(column.type, column.name, column.required and column.name not in filled) for column in seen.inputs
     ]
     return ModelSignature(Schema(columns), seen.outputs)
+
+
+def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
+    """Copy the artifact `name` of a run into `folder`, or return None where run or artifact is gone."""
+    try:
+        if name not in {file.path for file in MlflowClient().list_artifacts(run_id)}:
+            return None  # asked before, as a server that lacks a file is asked for it for minutes
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder))
+    except (MlflowException, OSError):
+        return None
 
 
 class _LoggedOnce(Model):  # type: ignore[misc]

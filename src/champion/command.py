@@ -1,0 +1,87 @@
+"""Decides what `python -m champion` does: look at who is champion, and change it by hand."""
+
+from champion import console, registry
+from champion.errors import ModelError
+from champion.registry import Version
+
+NOBODY = "There is no champion yet, nor a challenger. Train one: `python src/train.py`."
+
+
+def status(name: str | None) -> None:
+    """Show champion, challenger and versions of a model, or of each one that has any."""
+    names = [name] if name else registry.names_with_a_past()
+    if not names:
+        raise ModelError(NOBODY)
+    with registry.locked():
+        for known in names:
+            _refresh(known)
+        registry.export()
+    for known in names:
+        console.status(known, registry.versions(known), registry.events(known))
+
+
+def history(name: str | None) -> None:
+    """Show every change of champion."""
+    with registry.locked():
+        chosen = _chosen(name)
+        _refresh(chosen)
+        registry.export()
+    past = registry.events(chosen)
+    if not past:
+        raise ModelError(f"{chosen} has had no champion yet. `python -m champion promote N` makes one.")
+    console.history(chosen, past)
+
+
+def promote(name: str | None, number: int) -> None:
+    """Make a version the champion, whatever the finals said."""
+    with registry.locked():
+        chosen = _chosen(name)
+        version = registry.get(chosen, number)
+        _crown(version, how="promote", reason="Promoted by hand{}.")
+
+
+def rollback(name: str | None) -> None:
+    """Make the version champion again that was it before."""
+    with registry.locked():
+        chosen = _chosen(name)
+        registry.notice(chosen)
+        number = registry.before(registry.events(chosen), [version.version for version in registry.versions(chosen)])
+        if number is None:
+            raise ModelError(f"{chosen} had no champion before this one. `python -m champion promote N` chooses one.")
+        _crown(registry.get(chosen, number), how="rollback", reason="Champion again{}.")
+
+
+def _crown(version: Version, *, how: str, reason: str) -> None:
+    champion = registry.by_alias(version.name)
+    if champion and champion.version == version.version:
+        console.line("version", f"{version.name} {version.version} is champion already")
+        return
+    try:
+        registry.try_out(version)
+    except ModelError as error:
+        refused = f"Version {version.version} of {version.name} can't be champion"
+        raise ModelError(f"{refused}: {error} Choose another version.") from error
+    instead = f", in place of version {champion.version}" if champion else ""
+    said = reason.format(instead)
+    crowned = registry.promote(version, how=how, reason=said)
+    registry.export()
+    console.verdict(crowned, said)
+
+
+def _refresh(name: str) -> None:
+    """Take note of what was done by other means, such as MLflow's own pages; leave a model alone that isn't ours."""
+    if name in registry.names_with_a_past():
+        registry.notice(name)
+        registry.mirror(name)
+
+
+def _chosen(name: str | None) -> str:
+    """Return the model that is meant: the only one with a champion where none is named."""
+    if name:
+        return name
+    names = registry.names() or registry.names_with_a_past()
+    if not names:
+        raise ModelError(NOBODY)
+    if len(names) > 1:
+        raise ModelError(f"Several models have a champion: {', '.join(names)}. Choose one with --model NAME.")
+    return names[0]

@@ -1,0 +1,47 @@
+"""How models are kept in MLflow's registry: what a version is, where it stands, who was champion before."""
+
+from champion.registry.address import promote_command, serve_command
+from champion.registry.export import export
+from champion.registry.history import Event, before, events, notice
+from champion.registry.standing import challenge, locked, mirror, promote
+from champion.registry.stored import Stored, load, model_mb, try_out
+from champion.registry.version import (
+    CHALLENGER,
+    CHAMPION,
+    Version,
+    by_alias,
+    describe,
+    get,
+    names,
+    names_with_a_past,
+    register,
+    versions,
+)
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "Event",
+    "Stored",
+    "Version",
+    "before",
+    "by_alias",
+    "challenge",
+    "describe",
+    "events",
+    "export",
+    "get",
+    "load",
+    "locked",
+    "mirror",
+    "model_mb",
+    "names",
+    "names_with_a_past",
+    "notice",
+    "promote",
+    "promote_command",
+    "register",
+    "serve_command",
+    "try_out",
+    "versions",
+]

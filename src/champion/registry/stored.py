@@ -1,0 +1,69 @@
+"""Decides what is taken from a version's files, and whether they are fit to be served."""
+
+import logging
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from sklearn.pipeline import Pipeline
+
+from champion import persistence
+from champion.errors import ModelError
+from champion.registry.version import Version
+from champion.schema import KINDS, Column, Schema
+
+# What is gone is said by the error; MLflow says it in a line of its own before.
+logging.getLogger("mlflow.store.artifact.artifact_repo").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a version's files hold: the pipeline, the columns that it wants, and example rows that show them."""
+
+    pipeline: Pipeline
+    schema: Schema
+    example: pd.DataFrame
+
+
+def load(version: Version) -> Stored:
+    """Fetch and load the version's files; raise ModelError where they are gone or hold a type that isn't trusted."""
+    with TemporaryDirectory() as folder:
+        try:
+            files = mlflow.artifacts.download_artifacts(version.uri, dst_path=folder)
+            saved = Model.load(files)
+            example = saved.load_input_example(files)
+        except (MlflowException, OSError) as error:
+            raise ModelError(f"The files of {version.uri} are gone: {error}") from error
+        if saved.signature is None or example is None:
+            raise ModelError(f"{version.uri} has no signature or no input example; models saved by champion have both.")
+        columns = [Column(column.name, str(column.type.name), column.required) for column in saved.signature.inputs]
+        if strange := [column.name for column in columns if column.type not in KINDS]:
+            raise ModelError(f"{version.uri} wants columns of types that can't be served: {', '.join(strange)}.")
+        return Stored(persistence.load(files), Schema(columns), example)
+
+
+def try_out(version: Version) -> Stored:
+    """Load the version and let it predict its own example rows; raise ModelError where it can't, for whatever reason."""
+    try:
+        stored = load(version)
+        predicted = stored.pipeline.predict(stored.example)
+    except ModelError:
+        raise
+    except Exception as error:  # files of another time fail in many ways, and none of them may be served
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ModelError(f"{version.uri} can't predict its own input example: {reason}") from error
+    if np.shape(predicted) != (len(stored.example),) or not np.isfinite(predicted).all():
+        raise ModelError(f"{version.uri} predicts no finite number for some row of its own input example.")
+    return stored
+
+
+def model_mb(version: Version) -> float:
+    """Return the size of the saved model in megabytes of 1,000,000 bytes."""
+    size: int | None = Model.load(version.uri).model_size_bytes
+    if size is None:
+        raise ModelError(f"{version.uri} doesn't say how large it is; models saved by champion do.")
+    return size / 1e6

@@ -1,0 +1,27 @@
+"""Decides in which words a final is told; who wins it is decided in promotion.py."""
+
+from champion.comparison import Comparison
+
+
+def outcome(found: Comparison, *, opponent: str, rows: str, min_improvement: float, confidence: float) -> str:
+    """Return a sentence on what the comparison showed; `rows` says on which ones, as in "on the same 90 rows"."""
+    rmse, theirs = f"RMSE {amount(found.rmse)}", f"{opponent}'s {amount(found.opponent_rmse)}"
+    if found.improvement < 0:
+        return f"{rmse} is {_percent(-found.improvement)} above {theirs} {rows}."
+    if found.improvement == 0:
+        return f"{rmse} is {opponent}'s too {rows}, and a tie keeps the champion."
+    return (
+        f"{rmse} is {_percent(found.improvement)} below {theirs} {rows}; with {_percent(confidence)} confidence it is"
+        f" at least {_percent(found.low)}, and more than {_percent(min_improvement)} is asked."
+    )
+
+
+def amount(value: float) -> str:
+    """Return a quantity in the target's unit with four digits or more, as in 48,963 or 0.1234."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+
+
+def _percent(share: float) -> str:
+    """Return a share of 0.04 as 4 %, of 0.0412 as 4.1 %, and of 0.0002 as 0.02 %."""
+    percent = 100 * share + 0.0  # -0.0 is 0
+    return f"{percent:.1f}".removesuffix(".0") + " %" if abs(percent) >= 0.1 else f"{percent:.1g} %"
