@@ -35,9 +35,12 @@ def load(version: Version) -> Stored:
         try:
             files = mlflow.artifacts.download_artifacts(version.uri, dst_path=folder)
             saved = Model.load(files)
-            example = saved.load_input_example(files)
         except (MlflowException, OSError) as error:
             raise ModelError(f"The files of {version.uri} are gone: {error}") from error
+        try:
+            example = saved.load_input_example(files)
+        except (MlflowException, OSError) as error:
+            raise ModelError(f"The input example of {version.uri} doesn't fit its signature: {error}") from error
         if saved.signature is None or example is None:
             raise ModelError(f"{version.uri} has no signature or no input example; models saved by champion have both.")
         columns = [Column(column.name, str(column.type.name), column.required) for column in saved.signature.inputs]
@@ -47,7 +50,7 @@ def load(version: Version) -> Stored:
 
 
 def try_out(version: Version) -> Stored:
-    """Load the version and let it predict its own example rows; raise ModelError where it can't, for whatever reason."""
+    """Load the version and let it predict its own example rows; raise ModelError where, for any reason, it can't."""
     try:
         stored = load(version)
         predicted = stored.pipeline.predict(stored.example)
