@@ -186,7 +186,7 @@ def test_port_in_use_is_answered(housing: Home, url: str) -> None:
     [
         (["--model", "nobody"], "There is no registered model 'nobody'"),
         (["--version", "99"], "Model 'housing_price_predictor' has no version 99"),
-        (["--alias", "challenger"], "--model housing_price_predictor has no version with alias 'challenger'"),
+        (["--alias", "shadow"], "--model housing_price_predictor has no version with alias 'shadow'"),
         (["--host", "nowhere.invalid"], "--host nowhere.invalid can't be had"),
         (["--port", "99999"], "--port 99999"),
     ],
