@@ -24,7 +24,7 @@ from champion.redaction import redact
 if TYPE_CHECKING:
     from champion.finalist import Finalist
     from champion.preparation import Prepared
-    from champion.rule import Rule
+    from champion.promotion import Rule
     from champion.tracking import Run
 
 SPLIT = ("seed", "test_size", "n_splits")
@@ -42,14 +42,14 @@ def train_one(cfg: DictConfig) -> float:
     """Cross-validate one model, track it and, if `promote`, put it forward as challenger; return the objective."""
     imported = "mlflow" in sys.modules
     # Imported here because they take seconds, and --help and --cfg do without them.
-    from champion import console, evaluation, finalist, pipeline, preparation, report, rule, tracking, trial
+    from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, tracking, trial
 
     if not imported:
         gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     evaluation.check_objective(cfg.objective)
-    terms = rule.read(cfg.final)
+    rule = promotion.read_rule(cfg.final)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
     split, features = {key: cfg[key] for key in SPLIT}, instantiate(cfg.features, _partial_=True)
     table = preparation.prepare(cfg.data, features, **split, keep=trial.is_running())
@@ -78,7 +78,7 @@ def train_one(cfg: DictConfig) -> float:
         )
         run.log_files(evaluated)
         console.results(metrics, unit=unit)
-        serve = _put_forward(cfg, challenger, table, run=run, metrics=metrics, terms=terms) if promote else None
+        serve = _put_forward(cfg, challenger, table, run=run, metrics=metrics, rule=rule) if promote else None
     console.closing(run, ui=tracking.ui_command(), serve=serve)
     return metrics[cfg.objective]
 
@@ -99,12 +99,12 @@ def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> Ab
 
 
 def _put_forward(
-    cfg: DictConfig, challenger: "Finalist", table: "Prepared", *, run: "Run", metrics: dict[str, float], terms: "Rule"
+    cfg: DictConfig, challenger: "Finalist", table: "Prepared", *, run: "Run", metrics: dict[str, float], rule: "Rule"
 ) -> str | None:
     """Register the challenger's model, let it meet the champion, say how it went, and how to serve who is champion."""
     from champion import console, promotion, registry
 
-    run.log_files(*challenger.files)
+    run.log_files(*challenger.files, promotion.write_rows(run.folder, table.train))
     version = registry.register(
         cfg.registered_model or f"{table.dataset.name}_predictor",
         model_id=run.log_model(challenger.model, table.train),
@@ -113,7 +113,7 @@ def _put_forward(
         description=f"{run.name}, trained by `{_command()}`.",
         facts={"run_name": run.name, "data_fingerprint": table.dataset.fingerprint, **_facts(table)},
     )
-    decision = promotion.final(version, challenger, test=table.test, rule=terms, seed=cfg.seed)
+    decision = promotion.final(version, challenger, test=table.test, rule=rule, seed=cfg.seed)
     run.log_metrics(decision.numbers)
     run.set_tags(decision.tags)
     console.verdict(registry.get(version.name, version.version), decision.reason)

@@ -33,6 +33,14 @@ RUNS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, in one process of several, what shares something slow: the five runs, or a file's own fixtures."""
+    for item in items:
+        slow = "housing" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("housing" if slow else str(item.path)))
+
+
 @dataclass(frozen=True)
 class Home:
     """A folder that stands for a fresh repository root: the database, outputs/ and mlruns/ are made in it."""

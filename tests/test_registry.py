@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from champion import features, pipeline, registry, rows, tracking
+from champion import features, pipeline, registry, tracking
 from champion.data import Dataset
 from champion.errors import ModelError
+from champion.promotion import write_rows
 from champion.registry import Version
 from tests.conftest import Home
 
@@ -38,7 +39,7 @@ def put_forward(
         config="seed: 42",
     ) as run:
         model_id = run.log_model(pipeline.fit(described, small.X, small.y).model, small)
-        run.log_files(rows.write(home.folder, small))
+        run.log_files(write_rows(home.folder, small))
     return registry.register(
         name,
         model_id=model_id,

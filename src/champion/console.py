@@ -14,9 +14,9 @@ from rich.table import Table
 
 from champion.data import Dataset
 from champion.evaluation import Fold
+from champion.promotion.wording import amount
 from champion.registry import CHALLENGER, CHAMPION, Event, Version
 from champion.tracking import Run
-from champion.wording import amount
 
 console = Console(highlight=False, soft_wrap=True)
 WIDE = 12  # of labels such as challenger

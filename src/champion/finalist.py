@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from champion import evaluation, pipeline, report, rows
+from champion import evaluation, pipeline, report
 from champion.data import Dataset
 
 
@@ -30,7 +30,7 @@ class Finalist:
 def prepare(
     unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
 ) -> Finalist:
-    """Fit on `train`, score on `test`, and write pictures, feature importance and training rows into `folder`."""
+    """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
     fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
     predicted = pipeline.predict(fitted.model, test.X)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted).items()}
@@ -38,6 +38,5 @@ def prepare(
     files = [
         *report.write_importance(folder, importance, unit=test.unit),
         *report.write_pictures(folder, test.y, predicted, unit=test.unit),
-        rows.write(folder, train),
     ]
     return Finalist(fitted.model, fitted.seconds, predicted, metrics, files)

@@ -5,15 +5,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from champion import evaluation, registry, rows, tracking, wording
-from champion.comparison import Comparison, compare
+from champion import evaluation, registry, tracking
 from champion.data import Dataset
 from champion.errors import ModelError
 from champion.finalist import Finalist
 from champion.pipeline import predict
+from champion.promotion import rows, wording
+from champion.promotion.comparison import Comparison, compare
+from champion.promotion.rows import Counted
+from champion.promotion.rule import Rule
 from champion.registry import Stored, Version
-from champion.rows import Counted
-from champion.rule import Rule
 from champion.schema import KINDS
 
 

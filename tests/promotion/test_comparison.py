@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from champion.comparison import Comparison, compare
+from champion.promotion.comparison import Comparison, compare
 
 
 def errors(seed: int, *, scale: float = 1.0, n_rows: int = 300) -> np.ndarray:

@@ -12,7 +12,7 @@ from champion import promotion, registry, split
 from champion.data import Dataset
 from champion.finalist import Finalist
 from champion.promotion import Decision
-from champion.rule import Rule
+from champion.promotion.rule import Rule
 from tests.conftest import Home
 from tests.test_registry import NAME, put_forward, stages
 

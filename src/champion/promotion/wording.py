@@ -1,6 +1,6 @@
 """Decides in which words a final is told; who wins it is decided in promotion.py."""
 
-from champion.comparison import Comparison
+from champion.promotion.comparison import Comparison
 
 
 def outcome(found: Comparison, *, opponent: str, rows: str, min_improvement: float, confidence: float) -> str:

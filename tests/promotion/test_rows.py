@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from champion import rows, split
+from champion import split
 from champion.data import Dataset
+from champion.promotion import rows
 
 
 def test_rows_that_were_learned_from_are_left_out(small: Dataset, tmp_path: Path) -> None:

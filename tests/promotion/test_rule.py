@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from champion import rule
 from champion.errors import ConfigError
+from champion.promotion import rule
 from tests.conftest import REPOSITORY
 
 DEFAULTS: dict[str, Any] = yaml.safe_load((REPOSITORY / "conf" / "config.yaml").read_text())["final"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from champion.comparison import Comparison
-from champion.wording import amount, outcome
+from champion.promotion.comparison import Comparison
+from champion.promotion.wording import amount, outcome
 
 
 def said(rmse: float, theirs: float, low: float, *, min_improvement: float = 0) -> str:
