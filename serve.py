@@ -3,7 +3,7 @@
 import argparse
 import gc
 import os
-from typing import Any
+from math import inf, nan
 
 from omegaconf import OmegaConf
 
@@ -33,20 +33,27 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def limits(given: list[str]) -> dict[str, Any]:
+def limits(given: list[str]) -> dict[str, float]:
     """Return conf/serving.yaml with the lines that were given on the command line instead of its own."""
-    file = OmegaConf.load(REPOSITORY / "conf" / "serving.yaml")
+    chosen = {str(key): value for key, value in OmegaConf.load(REPOSITORY / "conf" / "serving.yaml").items()}
     for word in given:
-        key = word.partition("=")[0]
-        if key not in file:
-            hint = did_you_mean(key, file)
-            raise ConfigError(f"{key} is not a key of conf/serving.yaml.{hint} Its keys: {', '.join(file)}.")
-    merged = OmegaConf.merge(file, OmegaConf.from_dotlist(given))
-    chosen = {str(key): value for key, value in merged.items()}
-    for key, value in chosen.items():
-        if type(value) not in (int, float) or not value > 0:
-            raise ConfigError(f"{key} must be a number above 0, but got {value!r}.")
-    return chosen
+        key, _, value = word.partition("=")
+        if key not in chosen:
+            hint = did_you_mean(key, chosen)
+            raise ConfigError(f"{key} is not a key of conf/serving.yaml.{hint} Its keys: {', '.join(chosen)}.")
+        chosen[key] = value
+    return {key: number(key, str(value)) for key, value in chosen.items()}
+
+
+def number(key: str, text: str) -> float:
+    """Return the number that `text` says, a whole one where it is; raise ConfigError where it is none above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = nan
+    if not 0 < value < inf:
+        raise ConfigError(f"{key} must be a number above 0, but got '{text}'.")
+    return int(value) if value.is_integer() else value
 
 
 def main() -> None:

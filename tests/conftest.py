@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from filelock import FileLock
 
 from champion import tracking
 from champion.data import Dataset
@@ -31,14 +32,6 @@ RUNS = {
     "xgboost_600": ["model=xgboost"],
     "random_forest_200": ["model.n_estimators=200", "model.max_depth=20"],
 }
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, in one process of several, what shares something slow: the five runs, or a file's own fixtures."""
-    for item in items:
-        slow = "housing" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("housing" if slow else str(item.path)))
 
 
 @dataclass(frozen=True)
@@ -153,13 +146,21 @@ def home(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 @pytest.fixture(scope="session")
 def housing(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Run five real trainings on the bundled data, as processes; the tests look at what they left."""
-    home = Home(tmp_path_factory.mktemp("housing"))
-    (home.folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
-    for name, overrides in RUNS.items():
-        done = home.train(*overrides, f"hydra.run.dir={home.folder / name}")
-        assert done.returncode == 0, done.stderr
-        (home.folder / name / "console.txt").write_text(done.stdout + done.stderr)
+    """Run five real trainings on the bundled data, as processes; the tests look at what they left.
+
+    Where several processes test side by side, the first one that asks trains, and the others look too.
+    """
+    base = tmp_path_factory.getbasetemp()
+    home = Home((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "housing")
+    with FileLock(f"{home.folder}.lock"):
+        if not (home.folder / "trained").exists():
+            home.folder.mkdir()
+            (home.folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
+            for name, overrides in RUNS.items():
+                done = home.train(*overrides, f"hydra.run.dir={home.folder / name}")
+                assert done.returncode == 0, done.stderr
+                (home.folder / name / "console.txt").write_text(done.stdout + done.stderr)
+            (home.folder / "trained").touch()
     return home
 
 

@@ -204,10 +204,11 @@ def test_wrong_choices_are_answered(housing: Home, options: list[str], says: str
     ("limit", "says"),
     [
         ("max_row=5", "max_row is not a key of conf/serving.yaml. Did you mean 'max_rows'? Its keys: poll_seconds, "),
-        ("max_rows", "max_rows must be a number above 0, but got None."),
+        ("max_rows", "max_rows must be a number above 0, but got ''."),
         ("max_rows=many", "max_rows must be a number above 0, but got 'many'."),
-        ("poll_seconds=0", "poll_seconds must be a number above 0, but got 0."),
-        ("max_body_mb=true", "max_body_mb must be a number above 0, but got True."),
+        ("poll_seconds=0", "poll_seconds must be a number above 0, but got '0'."),
+        ("max_body_mb=true", "max_body_mb must be a number above 0, but got 'true'."),
+        ("max_rows=[", "max_rows must be a number above 0, but got '['."),
     ],
 )
 def test_wrong_limits_are_answered(empty_home: Home, limit: str, says: str) -> None:

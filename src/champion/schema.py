@@ -78,8 +78,9 @@ class Schema:
             raise RequestError(f"No column is one of the model's: {shorten(self.names)}.")
         for name in values:
             if name not in self.names:
-                hint = did_you_mean(name, self.names)
-                raise RequestError(f"Column '{name[:80]}' is not one of the model's.{hint}", column=name[:80])
+                shown = name[:80]
+                hint = did_you_mean(shown, self.names)
+                raise RequestError(f"Column '{shown}' is not one of the model's.{hint}", column=shown)
         n_rows = len(next(iter(values.values()), ()))
         if n_rows == 0:
             raise RequestError("There are no rows to predict.")

@@ -54,7 +54,7 @@ def test_csv_is_read(text: str) -> None:
 def test_csv_keeps_what_is_no_number_as_text() -> None:
     """Text in a number's place stays text, for the schema to refuse; an empty cell is a missing one."""
     assert read("size,place\nbig,\n", "text/csv") == {"size": ["big"], "place": [None]}
-    assert read("size\nnan\ninf\n", "text/csv") == {"size": ["nan", "inf"]}
+    assert read("size\nnan\ninf\n1_000\n", "text/csv") == {"size": ["nan", "inf", "1_000"]}
 
 
 @pytest.mark.parametrize(

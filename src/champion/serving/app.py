@@ -18,9 +18,10 @@ from starlette.types import ASGIApp
 
 from champion.errors import OverloadError, RequestError
 from champion.schema import Rows, Schema
-from champion.serving import body, openapi, payload
+from champion.serving import openapi, payload
 from champion.serving.answer import Health, ModelCard, Predictions, Refusal, Versions, json, refusal
 from champion.serving.batch import Batcher
+from champion.serving.body import Reader
 from champion.serving.follow import Follower
 from champion.serving.gate import Gate, naming
 from champion.serving.metrics import Metrics
@@ -33,10 +34,13 @@ SMALL_BODY = 50_000  # bytes, read in a millisecond; larger ones are read in a t
 class Server:
     """What the addresses answer; large requests have a queue of their own, so that they hold up no small ones."""
 
-    def __init__(self, follower: Follower, metrics: Metrics, limits: Mapping[str, Any]) -> None:
+    def __init__(self, follower: Follower, metrics: Metrics, limits: Mapping[str, float]) -> None:
         self._follower = follower
         self._metrics = metrics
         self._limits = limits
+        self._bodies = Reader(
+            max_mb=limits["max_body_mb"], max_pending_mb=limits["max_pending_mb"], seconds=limits["body_seconds"]
+        )
         queue = {"max_rows": limits["max_batch_rows"], "max_waiting": limits["max_waiting"]}
         self._small, self._large = (Batcher(**queue, on_batch=metrics.batches.observe) for _ in range(2))
         metrics.waiting.set_function(self._waiting)
@@ -47,12 +51,12 @@ class Server:
         Values may be missing where the model's columns say so. A category that training never saw is no error: it
         counts as none of those it saw.
         """
-        content = await body.read(request, max_mb=self._limits["max_body_mb"], seconds=self._limits["body_seconds"])
-        model = self._follower.current  # the request stays this model's, whichever takes over meanwhile
-        said = (content, request.headers.get("content-type", ""), model.stored.schema)
-        rows = self._read(*said) if len(content) <= SMALL_BODY else await run_in_threadpool(self._read, *said)
-        batcher = self._small if rows.n_rows <= self._limits["max_batch_rows"] else self._large
-        predictions = await batcher.predict(model, rows)
+        async with self._bodies.read(request) as content:
+            model = self._follower.current  # the request stays this model's, whichever takes over meanwhile
+            said = (content, request.headers.get("content-type", ""), model.stored.schema)
+            rows = self._read(*said) if len(content) <= SMALL_BODY else await run_in_threadpool(self._read, *said)
+            batcher = self._small if rows.n_rows <= self._limits["max_batch_rows"] else self._large
+            predictions = await batcher.predict(model, rows)
         self._metrics.rows.labels(model.version.version).inc(rows.n_rows)
         return json({"predictions": predictions.tolist()}, headers=naming(model.version))
 
@@ -91,7 +95,7 @@ class Server:
         return schema.check(values)
 
 
-def create_app(follower: Follower, *, token: str | None, limits: Mapping[str, Any]) -> ASGIApp:
+def create_app(follower: Follower, *, token: str | None, limits: Mapping[str, float]) -> ASGIApp:
     """Return the application that serves what `follower` holds; `limits` are the keys of conf/serving.yaml."""
     metrics = Metrics(follower)
     server = Server(follower, metrics, limits)

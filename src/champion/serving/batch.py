@@ -29,7 +29,9 @@ class Batcher:
     (or one request) and a single model; at most `max_waiting` requests wait for their turn.
     """
 
-    def __init__(self, *, max_rows: int, max_waiting: int, on_batch: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, *, max_rows: float, max_waiting: float, on_batch: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._max_rows = max_rows
         self._max_waiting = max_waiting
         self._on_batch = on_batch

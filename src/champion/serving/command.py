@@ -3,7 +3,6 @@
 import logging
 import socket
 from collections.abc import Mapping
-from typing import Any
 
 import uvicorn
 
@@ -37,7 +36,9 @@ def listen(host: str, port: int) -> socket.socket:
     return held
 
 
-def serve(follower: Follower, held: socket.socket, *, host: str, token: str | None, limits: Mapping[str, Any]) -> None:
+def serve(
+    follower: Follower, held: socket.socket, *, host: str, token: str | None, limits: Mapping[str, float]
+) -> None:
     """Answer on the port until a signal ends it; what was accepted by then is answered still."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("champion").setLevel(logging.INFO)

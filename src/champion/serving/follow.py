@@ -19,8 +19,7 @@ class Follower:
     """Holds the model to serve, and looks every `poll_seconds` whether `find` names another version by now.
 
     Whoever takes `current` has a whole model, whatever follows it. A version that can't be loaded, or can't predict its
-    own example, leaves the present one in its place and is tried again at longer and longer intervals; so is a
-    registry that doesn't answer.
+    own example, leaves the present one in its place and is tried again at longer and longer intervals.
     """
 
     def __init__(self, find: Callable[[], Version], *, poll_seconds: float) -> None:

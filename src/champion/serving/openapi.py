@@ -20,7 +20,7 @@ TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, Any]) -> dict[str, Any]:
+def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, float]) -> dict[str, Any]:
     """Return the OpenAPI document of `app` with the body that `model` takes, and its own example rows in it."""
     described = get_openapi(
         title=model.version.name,
@@ -49,7 +49,7 @@ def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, Any]) -> 
     return described
 
 
-def _tables(columns: Sequence[Column], max_rows: int) -> dict[str, Any]:
+def _tables(columns: Sequence[Column], max_rows: float) -> dict[str, Any]:
     """Return the schemas of a row, and of the tables that the forms of request hold."""
     names = [column.name for column in columns]
     many = {"type": "array", "minItems": 1, "maxItems": max_rows}

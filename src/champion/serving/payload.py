@@ -103,7 +103,7 @@ def _cell(text: str, accepts: frozenset[type]) -> Any:
     if text == "":
         return None
     for kind in (int, float):
-        if kind in accepts:
+        if kind in accepts and "_" not in text:  # Python reads 1_000 as a number, nobody else does
             try:
                 number = kind(text)
             except ValueError:

@@ -52,7 +52,7 @@ class Scorer:
 
 def _blocks(model: Pipeline) -> Sequence[tuple[FunctionTransformer, list[str]]] | None:
     """Return each fitted transformer with the names of its columns; None for a model of another make."""
-    features, *others = [step for _, step in model.steps[:-1]]
-    if others or not isinstance(features, ColumnTransformer) or features.sparse_output_:
+    features = model.steps[0][1]
+    if len(model.steps) != 2 or not isinstance(features, ColumnTransformer) or features.sparse_output_:
         return None
     return [(transformer, list(names)) for _, transformer, names in features.transformers_ if len(names)]
