@@ -106,10 +106,10 @@ def test_limits_are_answered(server: Serving) -> None:
 
 def test_pending_bodies_are_limited(server: Serving) -> None:
     """While bodies that take all the room there is are on their way, another one gets 503; then there is room again."""
-    with serving(server.follower, server.home, max_body_mb=0.01, max_pending_mb=0.01, body_seconds=20) as small:
+    with serving(server.follower, server.home, max_body_mb=0.01, max_pending_mb=0.005, body_seconds=20) as small:
         port = int(small.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
-            slow.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n{")
+            slow.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n" + b"[" * 4990)
             time.sleep(0.2)
             refused = ask(small, {"inputs": cells(ROW)})
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
