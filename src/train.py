@@ -102,12 +102,12 @@ def _put_forward(
     cfg: DictConfig, challenger: "Finalist", table: "Prepared", *, run: "Run", metrics: dict[str, float], rule: "Rule"
 ) -> str | None:
     """Register the challenger's model, let it meet the champion, say how it went, and how to serve who is champion."""
-    from champion import console, promotion, registry
+    from champion import console, promotion, registry, tracking
 
     run.log_files(*challenger.files, promotion.write_rows(run.folder, table.train))
     version = registry.register(
         cfg.registered_model or f"{table.dataset.name}_predictor",
-        model_id=run.log_model(challenger.model, table.train),
+        model_id=tracking.log_model(run.id, challenger.model, table.train),
         run_id=run.id,
         metrics=metrics,
         description=f"{run.name}, trained by `{_command()}`.",

@@ -3,6 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from champion import features
 from champion.data import Dataset
@@ -40,3 +44,16 @@ def test_missing_values_are_kept_for_the_model(small: Dataset, missing: float | 
     table = features.plain(X, max_categories=20).fit_transform(X)
     assert np.isnan(table[0, 1])
     assert table.shape == (200, 6)
+
+
+def test_columns_whose_gaps_are_filled_are_known(small: Dataset) -> None:
+    """An imputer fills the gaps of its columns, alone or as a step; nobody else does."""
+    recipe = ColumnTransformer(
+        [
+            ("filled", SimpleImputer(), ["size"]),
+            ("scaled", make_pipeline(SimpleImputer(), StandardScaler()), ["age"]),
+            ("category", OneHotEncoder(), ["place"]),
+        ]
+    )
+    assert features.imputed(recipe.fit(small.X)) == {"size", "age"}
+    assert features.imputed(features.plain(small.X, max_categories=20).fit(small.X)) == set()

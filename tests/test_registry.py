@@ -38,7 +38,7 @@ def put_forward(
         tags={},
         config="seed: 42",
     ) as run:
-        model_id = run.log_model(pipeline.fit(described, small.X, small.y).model, small)
+        model_id = tracking.log_model(run.id, pipeline.fit(described, small.X, small.y).model, small)
         run.log_files(write_rows(home.folder, small))
     return registry.register(
         name,

@@ -63,7 +63,7 @@ def put_forward(houses: Dataset, home: Home, *, iterations: int = 20) -> Version
         tags={},
         config="seed: 42",
     ) as run:
-        model_id = run.log_model(pipeline.fit(model, houses.X, houses.y).model, houses)
+        model_id = tracking.log_model(run.id, pipeline.fit(model, houses.X, houses.y).model, houses)
     metrics = {"test_rmse": 1 / 3, "test_r2": 0.5}
     return registry.register(NAME, model_id=model_id, run_id=run.id, metrics=metrics, description="Trees.")
 

@@ -17,16 +17,12 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.tracking.context.registry import resolve_tags
-from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
-from sklearn.pipeline import Pipeline
 
-from champion import persistence, trial
+from champion import trial
 from champion.data import Dataset
-from champion.errors import ModelError, TrackingError
-from champion.features import imputed
+from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking.connection import refusals_in_one_line
@@ -62,38 +58,6 @@ class Run:
         for file in files:
             MlflowClient().log_artifact(self.id, str(file))
 
-    def log_model(self, model: Pipeline, train: Dataset) -> str:
-        """Save `model` with its signature, three example rows and pinned requirements; return the model's id."""
-        mlflow.set_experiment(experiment_id=MlflowClient().get_run(self.id).info.experiment_id)  # or it goes to another
-        try:
-            with _quiet():
-                logged = _LoggedOnce.log(
-                    None,
-                    mlflow.sklearn,
-                    name="model",
-                    run_id=self.id,
-                    sk_model=model,
-                    serialization_format="skops",
-                    skops_trusted_types=persistence.TRUSTED_TYPES,
-                    signature=_signature(model, train),
-                    input_example=train.X.head(3),
-                    pip_requirements=persistence.requirements(model),
-                )
-        except MlflowException as error:
-            trusted = "champion.persistence.TRUSTED_TYPES lists the types that it may hold"
-            raise ModelError(f"The model can't be saved without pickle, {trusted}: {error.__context__}") from error
-        return str(logged.model_id)
-
-
-def _signature(model: Pipeline, train: Dataset) -> ModelSignature:
-    """Say which columns the model takes: values may be missing where training had gaps, or the pipeline fills them."""
-    seen = infer_signature(train.X, model.predict(train.X.head()))
-    filled = imputed(model.named_steps["features"])
-    columns = [
-        ColSpec(column.type, column.name, column.required and column.name not in filled) for column in seen.inputs
-    ]
-    return ModelSignature(Schema(columns), seen.outputs)
-
 
 def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
     """Copy the artifact `name` of a run into `folder`, or return None where run or artifact is gone."""
@@ -103,13 +67,6 @@ def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder))
     except (MlflowException, OSError):
         return None
-
-
-class _LoggedOnce(Model):  # type: ignore[misc]
-    """An MLflow model that isn't tried on its example when it is logged: being saved has just loaded it again."""
-
-    def get_serving_input(self, path: str) -> None:
-        """Name no example to try."""
 
 
 @contextmanager
