@@ -19,9 +19,9 @@ LAYERS = [
     {"split", "pipeline"},
     {"evaluation", "preparation"},
     {"report", "tracking", "registry"},
-    {"finalist", "serving", "sweep"},
+    {"finalist", "serving"},
     {"promotion"},
-    {"console"},
+    {"sweep", "console"},
     {"command"},
     {"__main__"},
 ]

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from champion.__main__ import parse
 from champion.home import home as choose_home
 from hydra_plugins.champion_sweeper import _space
 from tests.conftest import REPOSITORY, Home
@@ -89,6 +91,15 @@ def test_sweep_commands_have_a_space(line: str) -> None:
         )
     assert space.names
     assert (len(space.grid(30) or ()) == 3) == ("4,6,8" in line)
+
+
+def test_champion_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every line of the block on the champion is a command; tests/test_command.py shows what each one does."""
+    for line in block("python -m champion status").splitlines():
+        words = shlex.split(line, comments=True)
+        assert words[:3] == ["python", "-m", "champion"]
+        monkeypatch.setattr(sys, "argv", words[2:])
+        assert parse().command == words[3]
 
 
 def test_a_model_is_one_file(home: Home, tmp_path: Path) -> None:

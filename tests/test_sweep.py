@@ -208,6 +208,14 @@ def test_direction_that_makes_models_worse_is_refused(home: Home, table: list[st
     assert study_of(home, "better").best_trial.params == {"model.max_iter": "20"}
 
 
+def test_rule_that_cannot_be_meant_is_refused(home: Home, table: list[str]) -> None:
+    """What the final would refuse in the end is refused before the first trial."""
+    done = home.train("-m", *table, "model.max_iter=2,20", "final.confidence=2", STUDY)
+    assert done.returncode == 1
+    assert done.stderr == "Error: final.confidence must lie between 0.5 and 1, but got 2.\n"
+    assert not study_of(home).trials
+
+
 def test_refused_values_fail_their_trials(home: Home, table: list[str]) -> None:
     """A value that the model refuses fails its trial, in MLflow too, and the sweep ends with the others."""
     done = home.train("-m", *table, "model.max_iter=5,abc", STUDY)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from champion import data, evaluation, tracking, trial
+from champion import data, evaluation, promotion, tracking, trial
 from champion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,15 +23,17 @@ def parent_run(
     *,
     tracking_to: Mapping[str, Any],
     table: Mapping[str, Any],
+    final: Mapping[str, Any],
     experiment: str | None,
     objective: str,
     direction: str,
 ) -> Iterator[None]:
     """Hold the MLflow run open that stands for `study`, and leave the pictures and results in `folder` with it.
 
-    `tracking_to` and `table` are the groups tracking and data of the config. Raises ConfigError when the objective
-    gets better the other way, or the study was made with other data.
+    `tracking_to`, `table` and `final` are the config's tracking, data and final. Raises ConfigError when the last says
+    what can't be meant, the objective gets better the other way, or the study was made with other data.
     """
+    promotion.read_rule(final)
     evaluation.check_objective(objective)
     if direction != (better := evaluation.direction(objective)):
         raise ConfigError(

@@ -12,6 +12,8 @@ from champion.serving.examples import curl_commands
 from champion.serving.follow import Follower
 from champion.serving.model import ServedModel
 
+log = logging.getLogger(__name__)
+
 
 def print_examples(model: ServedModel, *, host: str, port: int) -> None:
     """Print curl commands that ask a server at this address."""
@@ -52,6 +54,8 @@ def serve(
         sep="\n",
         flush=True,
     )
+    if token is None and host not in ("127.0.0.1", "::1", "localhost"):
+        log.warning("Whoever reaches %s is answered. Set CHAMPION_TOKEN to ask for a token.", url)
     app = create_app(follower, token=token, limits=limits)
     config = uvicorn.Config(
         app,
