@@ -1,6 +1,6 @@
 """Decides what a finished configuration puts forward: one model, fitted on all training rows and judged once.
 
-The held-out rows are read here, and once more where the finalist meets the champion (promotion.py).
+The held-out rows are read here, and once more where the finalist meets the champion (promotion/).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Decides in which words a final is told; who wins it is decided in promotion.py."""
+"""Decides in which words a final is told; who wins it is decided in decision.py."""
 
 from champion.promotion.comparison import Comparison
 

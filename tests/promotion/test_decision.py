@@ -1,4 +1,4 @@
-"""promotion.py: the final between challenger and champion."""
+"""decision.py: the final between challenger and champion."""
 
 from dataclasses import replace
 
