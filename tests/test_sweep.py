@@ -130,13 +130,17 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
 
 
 def test_parent_run_keeps_results_and_pictures(swept: Home) -> None:
-    """The run of the study holds the best value, how trials ended, the results and the pictures."""
+    """The run of the study holds the best value, how trials ended, the results and the pictures.
+
+    Which of two workers is the first to report is chance, and so it is whether more than one trial escapes pruning: of
+    a single one there is nothing to draw.
+    """
     parent = parent_of(swept)
     kept = {file.path for file in swept.client.list_artifacts(parent.info.run_id)}
-    pictures = {"optimization_history.png", "param_importances.png", "parallel_coordinates.png"}
-    assert kept == {"optimization.html", "optimization_results.yaml", *pictures}
-    assert parent.data.metrics["cv_rmse"] == study_of(swept).best_value
     ended = [parent.data.metrics[f"trials_{state}"] for state in ("complete", "pruned", "fail")]
+    drawn = {"optimization_history.png", "param_importances.png", "parallel_coordinates.png", "optimization.html"}
+    assert kept == {"optimization_results.yaml", *(drawn if ended[0] > 1 else ())}
+    assert parent.data.metrics["cv_rmse"] == study_of(swept).best_value
     assert sum(ended) == 7
     assert ended[2] == 0
 
