@@ -232,7 +232,7 @@ def test_sweep_goes_on_after_kill(tmp_path: Path) -> None:
     for lost in running:
         assert after[lost.number].state is TrialState.FAIL
         [retry] = [trial for trial in complete if trial.user_attrs.get("retry_of") == lost.number]
-        assert retry.params == after[lost.number].params
+        assert retry.params.items() >= after[lost.number].params.items()  # it may have had none yet when it was killed
     assert not list((tmp_path / "multirun" / "toy" / ".workers").iterdir())
 
 
