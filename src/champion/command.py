@@ -82,6 +82,4 @@ def _chosen(name: str | None) -> str:
     names = registry.names() or registry.names_with_a_past()
     if not names:
         raise ModelError(NOBODY)
-    if len(names) > 1:
-        raise ModelError(f"Several models have a champion: {', '.join(names)}. Choose one with --model NAME.")
-    return names[0]
+    return registry.only(names)

@@ -14,6 +14,7 @@ from champion.registry.version import (
     get,
     names,
     names_with_a_past,
+    only,
     register,
     versions,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "names",
     "names_with_a_past",
     "notice",
+    "only",
     "promote",
     "promote_command",
     "register",

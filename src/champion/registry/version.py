@@ -1,7 +1,7 @@
 """Decides what a registered version is and what it carries; where it stands is decided in standing.py."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,6 +109,13 @@ def versions(name: str) -> list[Version]:
 def names() -> list[str]:
     """Return the names of all registered models that have a champion."""
     return [model.name for model in mlflow.search_registered_models() if CHAMPION in model.aliases]
+
+
+def only(names: Sequence[str]) -> str:
+    """Return the only one of the names; raise ModelError where there are several to choose from."""
+    if len(names) > 1:
+        raise ModelError(f"Several models have a champion: {', '.join(names)}. Choose one with --model NAME.")
+    return names[0]
 
 
 def names_with_a_past() -> list[str]:

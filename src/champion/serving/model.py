@@ -46,6 +46,4 @@ def _only_model() -> str:
     names = registry.names()
     if not names:
         raise ModelError("There is no champion to serve yet. Train one: `python src/train.py`.")
-    if len(names) > 1:
-        raise ModelError(f"Several models have a champion: {', '.join(names)}. Choose one with --model NAME.")
-    return names[0]
+    return registry.only(names)
