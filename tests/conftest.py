@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,19 @@ class Home:
         process = self.start(*overrides, **options)
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start_run(self, dataset: Dataset, *, name: str) -> AbstractContextManager[tracking.Run]:
+        """Start a run in this process, which must be connected to this home."""
+        return tracking.start_run(
+            "houses_prediction",
+            name=name,
+            artifacts=str(self.folder / "mlruns"),
+            folder=self.folder,
+            dataset=dataset,
+            params={},
+            tags={},
+            config="seed: 42",
+        )
 
     def statuses(self) -> dict[str, list[str]]:
         """Return the status of every run, by its name."""

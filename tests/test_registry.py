@@ -28,16 +28,7 @@ def put_forward(
 ) -> Version:
     """Fit a small forest in a run of its own, which keeps its training rows, and register it."""
     described = pipeline.build(features.plain(small.X, max_categories=20), RandomForestRegressor(trees, random_state=0))
-    with tracking.start_run(
-        "houses_prediction",
-        name=f"random_forest_{trees}",
-        artifacts=str(home.folder / "mlruns"),
-        folder=home.folder,
-        dataset=small,
-        params={"n_estimators": trees},
-        tags={},
-        config="seed: 42",
-    ) as run:
+    with home.start_run(small, name=f"random_forest_{trees}") as run:
         model_id = tracking.log_model(run.id, pipeline.fit(described, small.X, small.y).model, small)
         run.log_files(write_rows(home.folder, small))
     return registry.register(

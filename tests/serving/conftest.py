@@ -53,16 +53,7 @@ def put_forward(houses: Dataset, home: Home, *, iterations: int = 20) -> Version
         ]
     )
     model = pipeline.build(features, HistGradientBoostingRegressor(max_iter=iterations, random_state=0))
-    with tracking.start_run(
-        "houses_prediction",
-        name=f"gradient_boosting_{iterations}",
-        artifacts=str(home.folder / "mlruns"),
-        folder=home.folder,
-        dataset=houses,
-        params={"max_iter": iterations},
-        tags={},
-        config="seed: 42",
-    ) as run:
+    with home.start_run(houses, name=f"gradient_boosting_{iterations}") as run:
         model_id = tracking.log_model(run.id, pipeline.fit(model, houses.X, houses.y).model, houses)
     metrics = {"test_rmse": 1 / 3, "test_r2": 0.5}
     return registry.register(NAME, model_id=model_id, run_id=run.id, metrics=metrics, description="Trees.")
