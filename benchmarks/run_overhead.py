@@ -16,9 +16,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMPORTS = "import hydra, xgboost; from champion import console, finalist, promotion, report, split, tracking"
 RUNS = {
-    "random_forest 100": ["model.n_estimators=100"],
-    "random_forest 150": [],
-    "random_forest 200": ["model.n_estimators=200"],
+    "random_forest 100": ["model=random_forest", "model.n_estimators=100"],
+    "random_forest 150": ["model=random_forest"],
+    "random_forest 200": ["model=random_forest", "model.n_estimators=200"],
     "gradient_boosting": ["model=gradient_boosting"],
     "xgboost": ["model=xgboost"],
 }

@@ -25,7 +25,7 @@ from champion.data import load
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECONDS = 8  # of one measurement
-HOUSING = {"path": "pkg://champion.datasets/california_housing.csv.gz", "target": "median_house_value"}
+HOUSING = "pkg://champion.datasets/california_housing.csv.gz"
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def restart(ours: list[str], url: str, row: Path, env: dict[str, str]) -> float:
 
 def main(repeats: int) -> None:
     """Train, measure, print."""
-    rows = load(**HOUSING).X.sample(10_000, random_state=0)
+    rows = load(HOUSING, target="median_house_value").X.sample(10_000, random_state=0)
     record = json.loads(rows.head(1).to_json(orient="records", double_precision=15))
     with TemporaryDirectory() as folder, ExitStack() as running:
         row, table = Path(folder) / "row.json", Path(folder) / "table.json"

@@ -88,7 +88,12 @@ def costs(n_trials: int) -> None:
         dataset, settings = data.load(**config.data), config.hydra.sweeper
         spent: list[float] = []
         tracking.connect(config.tracking.uri, artifacts=config.tracking.artifacts)
-        common = {"artifacts": config.tracking.artifacts, "dataset": dataset, "folder": Path(folder)}
+        common = {
+            "artifacts": config.tracking.artifacts,
+            "data": dataset.summary,
+            "typical": dataset,
+            "folder": Path(folder),
+        }
         with tracking.start_sweep("costs", name="costs", run_id=None, tags={}, **common) as parent:
             study.set_user_attr("mlflow_run_id", parent.id)
             while len(spent) < n_trials:

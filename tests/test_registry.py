@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from champion import features, pipeline, registry, tracking
+from champion import pipeline, registry, tracking
 from champion.data import Dataset
 from champion.errors import ModelError
 from champion.promotion import write_rows
 from champion.registry import Version
-from tests.conftest import Home
+from tests.conftest import Home, recipe
 
 NAME = "houses_predictor"
 
@@ -27,7 +27,7 @@ def put_forward(
     held_out: Dataset | None = None,
 ) -> Version:
     """Fit a small forest in a run of its own, which keeps its training rows, and register it."""
-    described = pipeline.build(features.plain(small.X, max_categories=20), RandomForestRegressor(trees, random_state=0))
+    described = pipeline.build(recipe(small), RandomForestRegressor(trees, random_state=0))
     with home.start_run(small, name=f"random_forest_{trees}") as run:
         model_id = tracking.log_model(run.id, pipeline.fit(described, small.X, small.y).model, small)
         run.log_files(write_rows(home.folder, small))

@@ -7,19 +7,35 @@ from io import TextIOWrapper
 from pathlib import Path
 from textwrap import wrap
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from champion.data import Dataset
-from champion.evaluation import Fold
+from champion.data import Dataset, Summary
+from champion.errors import shorten
+from champion.evaluation import Fold, metrics_of
 from champion.promotion.wording import amount
 from champion.registry import CHALLENGER, CHAMPION, Event, Version
+from champion.task import key
 from champion.tracking import Run
 
 console = Console(highlight=False, soft_wrap=True)
 WIDE = 12  # of labels such as challenger
+MOST_COLUMNS = 40  # of a table that are shown
+SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
+    "rmse": ("RMSE", amount),
+    "mae": ("MAE", amount),
+    "mape": ("MAPE", lambda share: f"{share:.1%}" if share < 10 else "-"),  # without meaning for targets about 0
+    "r2": ("R²", "{:.3f}".format),
+    "log_loss": ("log loss", "{:.4f}".format),
+    "accuracy": ("accuracy", "{:.1%}".format),
+    "balanced_accuracy": ("balanced accuracy", "{:.1%}".format),
+    "f1": ("F1", "{:.3f}".format),
+    "roc_auc": ("ROC AUC", "{:.3f}".format),
+    "average_precision": ("average precision", "{:.3f}".format),
+}
 
 
 def line(label: str, text: str, *, width: int = 10) -> None:
@@ -28,18 +44,64 @@ def line(label: str, text: str, *, width: int = 10) -> None:
     console.print(text, markup=False)
 
 
-def opening(dataset: Dataset, train: Dataset, test: Dataset, *, model: str, seed: int) -> None:
-    """Print what is learned from what."""
+def opening(data: Summary, train: Dataset, test: Dataset, *, told: bool, model: str, seed: int) -> None:
+    """Print what is learned from what; the task was `told`, or else it is said that it was guessed."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # no run fails because a terminal lacks ² or ±
-    rows, columns = dataset.X.shape
-    line("data", f"{dataset.name}: {rows:,} rows, {columns} columns to predict {dataset.target}, in {dataset.unit}")
-    line("split", f"{len(train):,} rows to train on, {len(test):,} held out, seed {seed}")
+    counted = f"{data.columns - 1} column{'' if data.columns == 2 else 's'}"
+    line("data", f"{data.name}: {data.rows:,} rows, {counted} to predict {data.target}{_in_unit(train)}")
+    line("task", f"{_task(train)}{'' if told else ', told from the target; task=… overrides it'}")
+    line("split", f"{len(train):,} rows to train on, {len(test):,} held out, {_split(train, seed)}")
     line("model", model)
 
 
+def _in_unit(dataset: Dataset) -> str:
+    return "" if dataset.task.is_classification or dataset.unit == dataset.target else f", in {dataset.unit}"
+
+
+def _task(dataset: Dataset) -> str:
+    task, classes = dataset.task, dataset.task.classes
+    if not task.is_classification:
+        return task.name
+    if len(classes) == 2:
+        share = float((dataset.y == task.positive).mean())
+        return f"{task.name}, {key(task.positive)} ({share:.1%} of the rows) or {key(classes[0])}"
+    return f"{task.name}, {len(classes)} classes: {shorten(map(key, classes), limit=6)}"
+
+
+def _split(dataset: Dataset, seed: int) -> str:
+    if dataset.time is not None:
+        return f"the latest by {dataset.time.name}"
+    return f"no {dataset.group.name} in both, seed {seed}" if dataset.group is not None else f"seed {seed}"
+
+
+def columns(found: pd.DataFrame) -> None:
+    """Print what was found in each column and what was done with it; of very many, the first ones."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in found.columns:
+        table.add_column(
+            heading, justify="right" if heading == "missing" else "left", overflow="ellipsis", no_wrap=True
+        )
+    for name, kind, holds, missing, treated in found.head(MOST_COLUMNS).astype(object).to_numpy():
+        shown = (name, kind or "-", holds, f"{missing:.1%}" if missing else "-", treated)
+        table.add_row(*(escape(word) for word in shown))
+    console.print()
+    _whole(table)
+    if len(found) > MOST_COLUMNS:
+        console.print(f"… and {len(found) - MOST_COLUMNS:,} more, in columns.csv")
+    console.print()
+
+
+def advice(lines: Sequence[str]) -> None:
+    """Print what is worth knowing before the scores are believed."""
+    for said in lines:
+        line("note", said)
+    if lines:
+        console.print()
+
+
 @contextmanager
-def folds(n_splits: int, *, unit: str) -> Iterator[Callable[[Fold], None]]:
+def folds(n_splits: int, dataset: Dataset) -> Iterator[Callable[[Fold], None]]:
     """Show the folds as they finish: a progress bar on a terminal, one line each otherwise."""
     columns = (
         TextColumn("[bold]folds[/bold]    "),
@@ -51,7 +113,7 @@ def folds(n_splits: int, *, unit: str) -> Iterator[Callable[[Fold], None]]:
         bar = progress.add_task("", total=n_splits)
 
         def on_fold(fold: Fold) -> None:
-            said = f"RMSE {amount(fold.metrics['rmse'])} {unit}, R² {fold.metrics['r2']:.3f}"
+            said = _said(fold, dataset)
             progress.update(bar, advance=1, description=said)
             if not console.is_terminal:
                 line(f"fold {fold.number}/{n_splits}", f"{said}, fitted in {fold.fit_seconds:.1f} s")
@@ -59,21 +121,24 @@ def folds(n_splits: int, *, unit: str) -> Iterator[Callable[[Fold], None]]:
         yield on_fold
 
 
-def results(metrics: Mapping[str, float], *, unit: str) -> None:
+def _said(fold: Fold, dataset: Dataset) -> str:
+    if dataset.task.is_classification:
+        return f"log loss {fold.metrics['log_loss']:.4f}, accuracy {fold.metrics['accuracy']:.1%}"
+    return f"RMSE {amount(fold.metrics['rmse'])} {dataset.unit}, R² {fold.metrics['r2']:.3f}"
+
+
+def results(metrics: Mapping[str, float], dataset: Dataset) -> None:
     """Print the metrics as a table: cross-validated, and on the held-out rows where there was a final."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "cross-validated", "held out", ""):
         table.add_column(heading, justify="left" if heading == "" else "right")
-    spread = f" ± {amount(metrics['cv_rmse_std'])}"
-    for metric, name, show, suffix in (
-        ("rmse", "RMSE", amount, unit),
-        ("mae", "MAE", amount, unit),
-        ("mape", "MAPE", "{:.1%}".format, ""),
-        ("r2", "R²", "{:.3f}".format, ""),
-    ):
-        validated = show(metrics[f"cv_{metric}"]) + (spread if metric == "rmse" else "")
+    for metric in metrics_of(dataset.task):
+        name, show = SHOWN[metric]
+        in_unit = show is amount
+        spread = f" ± {show(metrics[f'cv_{metric}_std'])}" if f"cv_{metric}_std" in metrics else ""
         held_out = show(metrics[f"test_{metric}"]) if f"test_{metric}" in metrics else "-"
-        table.add_row(f"{name:<9}", validated, held_out, escape(suffix))
+        validated = show(metrics[f"cv_{metric}"]) + spread
+        table.add_row(f"{name:<9}", validated, held_out, escape(dataset.unit if in_unit else ""))
     console.print()
     console.print(table)
     console.print()
@@ -97,8 +162,7 @@ def status(name: str, versions: Sequence[Version], past: Sequence[Event]) -> Non
         if holder:
             _why(event.reason if event else holder.reason, run=holder.run_name, command=holder.command)
     console.print()
-    # A terminal folds what is too long for it; a file has no width, and gets every word whole.
-    (console if console.is_terminal else Console(highlight=False, width=1000)).print(_table(versions), soft_wrap=False)
+    _whole(_table(versions))
     console.print()
 
 
@@ -121,13 +185,20 @@ def _why(reason: str, *, run: str, command: str) -> None:
         line("", said, width=WIDE)
 
 
+def _whole(table: Table) -> None:
+    """Print a table: a terminal cuts what is too long for it, a file has no width and gets every word whole."""
+    (console if console.is_terminal else Console(highlight=False, width=1000)).print(table, soft_wrap=False)
+
+
 def _table(versions: Sequence[Version]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for heading in ("version", "stage", "aliases", "cv_rmse", "test_rmse", "run", "created"):
-        number = heading in ("version", "cv_rmse", "test_rmse")
+    is_classification = any("cv_log_loss" in version.metrics for version in versions)
+    metrics = [f"{rows}_{'log_loss' if is_classification else 'rmse'}" for rows in ("cv", "test")]
+    for heading in ("version", "stage", "aliases", *metrics, "run", "created"):
+        number = heading in ("version", *metrics)
         table.add_column(heading, justify="right" if number else "left", no_wrap=heading != "run", overflow="fold")
     for version in versions:
-        errors = [amount(version.metrics[key]) if key in version.metrics else "-" for key in ("cv_rmse", "test_rmse")]
+        errors = [amount(version.metrics[name]) if name in version.metrics else "-" for name in metrics]
         words = (version.stage, ", ".join(version.aliases), *errors, version.run_name, _time(version.created)[:-3])
         table.add_row(str(version.version), *map(escape, words))
     return table

@@ -9,22 +9,30 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
     mean_absolute_error,
     mean_absolute_percentage_error,
     r2_score,
+    roc_auc_score,
     root_mean_squared_error,
 )
 from sklearn.pipeline import Pipeline
 
 from champion.errors import ConfigError, did_you_mean
 from champion.pipeline import EncodedFold, fit, predict
+from champion.task import Task
 
-METRICS: dict[str, Callable[..., float]] = {
+NUMBERS: dict[str, Callable[..., float]] = {
     "rmse": root_mean_squared_error,  # unit of the target
-    "r2": r2_score,  # 1 is perfect, 0 is as good as predicting the mean
     "mae": mean_absolute_error,  # unit of the target
     "mape": mean_absolute_percentage_error,  # a share: 0.2 is 20 %
+    "r2": r2_score,  # 1 is perfect, 0 is as good as predicting the mean
 }
+CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision")
+MORE_IS_BETTER = {"r2", *CLASSES[1:]}
+SMALLEST = 1e-15  # probability that a class is given at least, or a single surprise would be an infinite loss
 TIMED_ROWS = 50
 
 
@@ -37,32 +45,73 @@ class Fold:
     fit_seconds: float
 
 
-def check_objective(name: str) -> None:
-    """Raise ConfigError unless `name` is one of the metrics that cross-validation yields."""
-    choices = [f"cv_{metric}" for metric in METRICS]
+def metrics_of(task: Task) -> tuple[str, ...]:
+    """Return the names of the metrics that models of this task are judged by."""
+    return CLASSES if task.is_classification else tuple(NUMBERS)
+
+
+def objective(name: str | None, task: Task) -> str:
+    """Return the metric of cross-validation that runs are compared by: `name`, or where that is None the task's own.
+
+    Raises ConfigError unless `name` is one of the task's.
+    """
+    choices = [f"cv_{metric}" for metric in metrics_of(task)]
+    if name is None:
+        return f"cv_{task.metric}"
     if name not in choices:
-        raise ConfigError(f"objective '{name}' is not one of {', '.join(choices)}.{did_you_mean(name, choices)}")
+        hint = did_you_mean(str(name), choices)
+        raise ConfigError(f"objective '{name}' is not one of {', '.join(choices)}, for task {task.name}.{hint}")
+    return name
 
 
 def direction(objective: str) -> str:
     """Return whether a better model has less of the objective, or more: minimize or maximize."""
-    return "maximize" if objective == "cv_r2" else "minimize"
+    return "maximize" if objective.removeprefix("cv_") in MORE_IS_BETTER else "minimize"
 
 
-def score(y_true: pd.Series, y_pred: np.ndarray) -> dict[str, float]:
-    """Return every metric of predictions of shape (n_rows,) for a target of the same shape."""
-    return {name: float(metric(y_true, y_pred)) for name, metric in METRICS.items()}
+def score(y_true: pd.Series, predicted: np.ndarray, task: Task) -> dict[str, float]:
+    """Return every metric of predictions of shape (n_rows,) for a target of the same shape.
 
-
-def losses(y_true: pd.Series, y_pred: np.ndarray) -> np.ndarray:
-    """Return each row's squared error, of shape (n_rows,); the RMSE is the root of their mean.
-
-    Raises ValueError for a prediction that is no finite number.
+    For classes they are probabilities of shape (n_rows, n_classes). F1, ROC AUC and average precision are those of
+    the positive class of two, and of more than two the mean over the classes that occur.
     """
-    squared: np.ndarray = (y_true.to_numpy(dtype="float64") - y_pred) ** 2
-    if not np.isfinite(squared).all():
+    if not task.is_classification:
+        return {name: float(metric(y_true, predicted)) for name, metric in NUMBERS.items()}
+    classes = np.asarray(task.classes)
+    chosen = classes[predicted.argmax(axis=1)]
+    of_two = len(classes) == 2
+    f1 = f1_score(
+        y_true,
+        chosen,
+        labels=None if of_two else np.unique(y_true),
+        pos_label=task.positive if of_two else 1,
+        average="binary" if of_two else "macro",
+        zero_division=0.0,
+    )
+    return {
+        "log_loss": float(losses(y_true, predicted, task).mean()),
+        "accuracy": float(accuracy_score(y_true, chosen)),
+        "balanced_accuracy": _balanced_accuracy(y_true, chosen),
+        "f1": float(f1),
+        "roc_auc": _one_against_rest(roc_auc_score, y_true, predicted, task),
+        "average_precision": _one_against_rest(average_precision_score, y_true, predicted, task),
+    }
+
+
+def losses(y_true: pd.Series, predicted: np.ndarray, task: Task) -> np.ndarray:
+    """Return each row's loss, of shape (n_rows,): the squared error, or minus the logarithm of the true class's share.
+
+    The RMSE is the root of their mean, the log loss their mean. Raises ValueError for a prediction that is no finite
+    number.
+    """
+    if task.is_classification:
+        of_true = predicted[np.arange(len(y_true)), pd.Index(task.classes).get_indexer(pd.Index(y_true))]
+        lost: np.ndarray = -np.log(np.clip(of_true.astype("float64"), SMALLEST, 1))
+    else:
+        lost = (y_true.to_numpy(dtype="float64") - predicted) ** 2
+    if not np.isfinite(lost).all():
         raise ValueError("a prediction is no finite number")
-    return squared
+    return lost
 
 
 def ms_per_row(model: Pipeline, X: pd.DataFrame) -> float:
@@ -79,6 +128,7 @@ def cross_validate(
     estimator: BaseEstimator,
     folds: Iterable[EncodedFold],
     *,
+    task: Task,
     threads: int | None = None,
     on_fold: Callable[[Fold], None] = lambda _: None,
 ) -> list[Fold]:
@@ -86,17 +136,38 @@ def cross_validate(
 
     `on_fold` hears of every fold as soon as it is done.
     """
-    done = []
-    for number, fold in enumerate(folds, start=1):
+    done: list[Fold] = []
+    for fold in folds:
         fitted = fit(estimator, fold.X, fold.y, threads=threads)
-        predicted = predict(fitted.model, fold.X_validation, threads=threads)
-        done.append(Fold(number, score(fold.y_validation, predicted), fitted.seconds))
+        predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
+        done.append(Fold(len(done) + 1, score(fold.y_validation, predicted, task), fitted.seconds))
+        del fold, fitted, predicted  # before the next fold is encoded: both are large
         on_fold(done[-1])
     return done
 
 
-def summarise(folds: list[Fold]) -> dict[str, float]:
-    """Return each metric's mean over the folds as `cv_<metric>`, the RMSE's spread, and the seconds spent fitting."""
-    means = {f"cv_{name}": fmean(fold.metrics[name] for fold in folds) for name in METRICS}
-    spread = pstdev(fold.metrics["rmse"] for fold in folds)
-    return means | {"cv_rmse_std": spread, "fit_seconds": sum(fold.fit_seconds for fold in folds)}
+def summarise(folds: list[Fold], task: Task) -> dict[str, float]:
+    """Return each metric's mean over the folds as `cv_<metric>`, the task's own with its spread, and the fits' seconds."""
+    means = {f"cv_{name}": fmean(fold.metrics[name] for fold in folds) for name in metrics_of(task)}
+    spread = pstdev(fold.metrics[task.metric] for fold in folds)
+    return means | {f"cv_{task.metric}_std": spread, "fit_seconds": sum(fold.fit_seconds for fold in folds)}
+
+
+def _balanced_accuracy(y_true: pd.Series, chosen: np.ndarray) -> float:
+    """Return the mean share of each class's rows that are told right; only classes that occur have one."""
+    occur = np.unique(y_true)
+    return fmean(float(np.mean(chosen[(y_true == label).to_numpy()] == label)) for label in occur)
+
+
+def _one_against_rest(metric: Callable[..., float], y_true: pd.Series, predicted: np.ndarray, task: Task) -> float:
+    """Return the metric of the positive class of two, or the mean over the classes of which there are some, not all.
+
+    Rows of a single class can't be ranked wrongly, but say nothing either: they count as a guess, 0.5.
+    """
+    looked_for = task.classes[-1:] if len(task.classes) == 2 else task.classes
+    found = []
+    for position, label in enumerate(task.classes):
+        is_it = (y_true == label).to_numpy()
+        if label in looked_for and 0 < is_it.sum() < len(is_it):
+            found.append(float(metric(is_it, predicted[:, position])))
+    return fmean(found) if found else 0.5

@@ -1,29 +1,89 @@
 """Decides how columns become numbers; each recipe is one option of the config group `features`."""
 
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, TargetEncoder
+
+from champion.data import Dataset
+from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
+from champion.errors import ConfigError
+from champion.task import REGRESSION
 
 
-def plain(X: pd.DataFrame, *, max_categories: int | None) -> ColumnTransformer:
-    """Pass the numbers of `X` (n_rows, n_features) through and give each category a 0/1 column.
+def plain(train: Dataset, *, max_categories: int | None, text_components: int, seed: int) -> ColumnTransformer:
+    """Return the columns of `train` as numbers, each kind in its own way.
 
-    Missing numbers stay missing: all three bundled models split on them. A category that the training rows
-    don't have counts as one of the rare ones, or as none where there are no rare ones.
+    Numbers pass, and missing ones stay missing: all bundled models split on them. A category of few values gets a 0/1
+    column for each, one of more than `max_categories` the target's mean for each, taken from other rows than its own.
+    Dates become year, month, day, weekday and seconds; text the `text_components` main directions of its words.
+    A category that the training rows don't have counts as a rare one, or as none.
     """
-    numbers = list(X.select_dtypes("number").columns)
-    categories = [column for column in X.columns if column not in numbers]
-    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=max_categories, sparse_output=False)
-    return ColumnTransformer(
-        [("number", "passthrough", numbers), ("category", one_hot, categories)], verbose_feature_names_out=False
+    _check("max_categories", max_categories, allowed=max_categories is None)
+    _check("text_components", text_components)
+    few, many = _by_number(train, max_categories)
+    target_type = "continuous" if train.task.name == REGRESSION else train.task.name
+    own_rows_apart = KFold(5, shuffle=True, random_state=seed)
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=max_categories, sparse_output=False, dtype="float32"
     )
+    blocks: list[tuple[str, BaseEstimator | str, list[str] | str]] = [
+        *(("as they are" + n, "passthrough", names) for n, names in _by_type(train)),
+        ("0/1 columns", one_hot, few),
+        ("mean of the target", TargetEncoder(target_type=target_type, cv=own_rows_apart), many),
+        *((f"parts of the date {n}", _date_parts(), name) for n, name in enumerate(train.names(DATE))),
+        *((f"words of the text {n}", _words(text_components, seed), name) for n, name in enumerate(train.names(TEXT))),
+    ]
+    return ColumnTransformer([block for block in blocks if block[2]], verbose_feature_names_out=False)
+
+
+def treatments(recipe: ColumnTransformer) -> dict[str, str]:
+    """Return how each column is treated, in a word or three."""
+    return {column: name.rstrip(" 0123456789") for name, _, columns in recipe.transformers for column in named(columns)}
 
 
 def imputed(fitted: ColumnTransformer) -> set[str]:
     """Return the columns whose missing values a fitted recipe fills in by itself."""
-    return {column for _, transformer, columns in fitted.transformers_ if _imputes(transformer) for column in columns}
+    return {
+        column for _, transformer, columns in fitted.transformers_ if _imputes(transformer) for column in named(columns)
+    }
+
+
+def named(columns: list[str] | str) -> list[str]:
+    """Return the columns of a block: one that takes a single column as it is names it without a list."""
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _check(key: str, value: int | None, *, allowed: bool = False) -> None:
+    if not allowed and (type(value) is not int or value < 2):
+        raise ConfigError(f"features.{key} must be a whole number from 2, but got {value!r}.")
+
+
+def _by_number(train: Dataset, max_categories: int | None) -> tuple[list[str], list[str]]:
+    """Return the categories of few values, and those of many."""
+    categories = train.names(CATEGORY, BOOLEAN)
+    many = [name for name in categories if max_categories and train.X[name].nunique() > max_categories]
+    return [name for name in categories if name not in many], many
+
+
+def _by_type(train: Dataset) -> list[tuple[str, list[str]]]:
+    """Return fractions and whole numbers apart, as columns of one type are passed on without a copy."""
+    numbers = train.names(NUMBER)
+    fractions = [name for name in numbers if train.X[name].dtype.kind == "f"]
+    return [("", fractions), (" 1", [name for name in numbers if name not in fractions])]
+
+
+def _date_parts() -> BaseEstimator:
+    from skrub import DatetimeEncoder  # takes half a second, which tables without dates don't pay
+
+    return DatetimeEncoder(add_weekday=True, add_day_of_year=True)
+
+
+def _words(n_components: int, seed: int) -> BaseEstimator:
+    from skrub import StringEncoder
+
+    return StringEncoder(n_components=n_components, analyzer="word", ngram_range=(1, 1), random_state=seed)
 
 
 def _imputes(transformer: BaseEstimator | str) -> bool:

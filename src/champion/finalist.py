@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from champion import evaluation, pipeline, report
+from champion import evaluation, pictures, pipeline, report
 from champion.data import Dataset
 
 
@@ -17,7 +17,8 @@ from champion.data import Dataset
 class Finalist:
     """A fitted model with its predictions and metrics on the held-out rows, the latter as `test_<metric>`.
 
-    `predicted` has the shape (n_held_out_rows,), in the target's unit; `files` explain the model.
+    `predicted` has the shape (n_held_out_rows,), in the target's unit, or (n_held_out_rows, n_classes) for the
+    probabilities of classes; `files` explain the model.
     """
 
     model: Pipeline
@@ -32,11 +33,8 @@ def prepare(
 ) -> Finalist:
     """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
     fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
-    predicted = pipeline.predict(fitted.model, test.X)
-    metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted).items()}
+    predicted = pipeline.predict(fitted.model, test.X, task=test.task)
+    metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted, test.task).items()}
     importance = report.feature_importance(fitted.model, test, seed=seed)
-    files = [
-        *report.write_importance(folder, importance, unit=test.unit),
-        *report.write_pictures(folder, test.y, predicted, unit=test.unit),
-    ]
+    files = [*report.write_importance(folder, importance, test), *pictures.held_out(folder, test, predicted)]
     return Finalist(fitted.model, fitted.seconds, predicted, metrics, files)

@@ -9,13 +9,20 @@ from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from champion.errors import ModelError
+from champion.pipeline import bare
 
 # Beside what skops trusts by itself (scikit-learn's and NumPy's public types). None of them runs code when loaded.
 TRUSTED_TYPES = [
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.KFold",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "skrub._datetime_encoder.DatetimeEncoder",
+    "skrub._string_encoder.StringEncoder",
+    "skrub._to_str.ToStr",
     "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 ]
 FILE = "model.skops"
@@ -39,6 +46,7 @@ def load(folder: str | Path) -> Pipeline:
 
 def requirements(model: Pipeline) -> list[str]:
     """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
-    library = type(model.named_steps["model"]).__module__.partition(".")[0]
-    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops", library.replace("sklearn", "scikit-learn")}
+    parts = [bare(model), *model.named_steps["features"].named_transformers_.values()]
+    libraries = {type(part).__module__.partition(".")[0].replace("sklearn", "scikit-learn") for part in parts}
+    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | libraries - {"builtins"}
     return [f"{package}=={version(package)}" for package in sorted(packages)]

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,17 +12,20 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 from joblib import cpu_count
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import gen_even_slices
 from threadpoolctl import ThreadpoolController
 
 from champion.data import Dataset
 from champion.errors import ConfigError
+from champion.task import Label, Task
 
 Estimator: TypeAlias = Pipeline | BaseEstimator
 
+CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
 ROWS_PER_THREAD = 1000  # fewer are predicted sooner than a thread is started
 
 
@@ -41,10 +44,41 @@ class EncodedFold:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model that predicts in the target's unit, and what it took in seconds."""
+    """A fitted model that predicts in the target's unit, or the labels of classes, and what it took in seconds."""
 
     model: Estimator
     seconds: float
+
+
+def class_for(task: Task, path: str) -> str:
+    """Return the path of the class that does the task: beside scikit-learn's Regressors lie Classifiers."""
+    other = f"{path.removesuffix('Regressor')}Classifier"
+    return other if task.is_classification and path.endswith("Regressor") else path
+
+
+def for_task(task: Task, estimator: BaseEstimator) -> BaseEstimator:
+    """Return what learns the task by `estimator`: for classes a vote of one, which takes and predicts any labels.
+
+    Raises ConfigError where `estimator` is made for another task.
+    """
+    own = type(estimator).__name__
+    if not task.is_classification:
+        if is_classifier(estimator):
+            raise ConfigError(f"model {own} tells classes apart, but the task is regression. Choose a regressor.")
+        return estimator
+    if not is_classifier(estimator) or not hasattr(estimator, "predict_proba"):
+        raise ConfigError(
+            f"model {own} predicts no probabilities of classes, but the task is {task.name}. Choose another."
+        )
+    return VotingClassifier([("estimator", estimator)], voting="soft")
+
+
+def bare(model: Estimator) -> BaseEstimator:
+    """Return the estimator that `model` learns by, without the features before it and the vote around it."""
+    estimator = model.named_steps["model"] if isinstance(model, Pipeline) else model
+    if not isinstance(estimator, VotingClassifier):
+        return estimator
+    return getattr(estimator, "estimators_", [estimator.estimators[0][1]])[0]
 
 
 def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
@@ -52,25 +86,33 @@ def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
     return Pipeline([("features", features), ("model", estimator)])
 
 
-def encode(
-    features: ColumnTransformer, train: Dataset, folds: Iterable[tuple[np.ndarray, np.ndarray]]
-) -> Iterator[EncodedFold]:
-    """Yield each fold as numbers; `folds` are pairs of row positions: those to learn from, those to be scored on.
+@dataclass(frozen=True)
+class Folds:
+    """The folds of the training rows, each encoded when it is asked for, and again when it is asked for again.
 
-    Raises ConfigError for a value the features refuse.
+    `rows` are pairs of positions: those to learn from, those to be scored on.
     """
-    for fit_rows, validation_rows in folds:
-        own, learned, validation = clone(features), train.take(fit_rows), train.take(validation_rows)
+
+    features: ColumnTransformer
+    train: Dataset
+    rows: Sequence[tuple[np.ndarray, np.ndarray]]
+
+    def __iter__(self) -> Iterator[EncodedFold]:
+        """Yield each fold as numbers; raise ConfigError for a value the features refuse."""
+        return (self._encoded(*parts) for parts in self.rows)
+
+    def _encoded(self, fit_rows: np.ndarray, validation_rows: np.ndarray) -> EncodedFold:
+        own, learned, validation = clone(self.features), self.train.take(fit_rows), self.train.take(validation_rows)
         try:
             X = own.fit_transform(learned.X, learned.y)
         except (ValueError, TypeError) as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
             raise ConfigError(f"The features can't be fitted: {reason}.") from error
-        yield EncodedFold(X, learned.y, own.transform(validation.X), validation.y)
+        return EncodedFold(X, learned.y, own.transform(validation.X), validation.y)
 
 
 def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads: int | None = None) -> Fitted:
-    """Fit a copy of a pipeline, or of a bare estimator, with at most `threads` CPU threads (None: every core).
+    """Fit a copy of a pipeline, or of a bare estimator, with at most `threads` CPU threads (None: every core that helps).
 
     `X` has the shape (n_rows, n_features), `y` (n_rows,). The copy predicts with one thread: sums then always run in
     the same order, so equal models give equal digits, and a single row is answered without waking a thread pool.
@@ -79,35 +121,58 @@ def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads must be a whole number from 1, or null for every core, but got {threads!r}.")
     model = clone(model)
-    estimator = model.named_steps["model"] if isinstance(model, Pipeline) else model
+    estimator = bare(model)
     threaded = "n_jobs" in estimator.get_params()
     if threaded:
         estimator.set_params(n_jobs=threads or -1)
-    bounded = threads is not None and not threaded
+    if getattr(estimator, "early_stopping", None) is True and not _can_set_aside(estimator, y):
+        estimator.set_params(early_stopping=False)
+    limits = threads or min(cpu_count(), 1 + X.size // CELLS_PER_THREAD)
     started = time.perf_counter()
-    with _pools(type(estimator).__module__).limit(limits=threads, user_api="openmp") if bounded else nullcontext():
+    with nullcontext() if threaded else _pools(type(estimator).__module__).limit(limits=limits, user_api="openmp"):
         try:
             model.fit(X, y)
         except (ValueError, TypeError) as error:
             raise ConfigError(_complaint(estimator, error)) from error
     seconds = time.perf_counter() - started
     if threaded:
-        estimator.set_params(n_jobs=1)
+        bare(model).set_params(n_jobs=1)
     return Fitted(model, seconds)
 
 
-def predict(model: Estimator, X: pd.DataFrame | np.ndarray, *, threads: int | None = None) -> np.ndarray:
-    """Return one prediction for each row of `X` (n_rows, n_features), in the target's unit.
+def predict(model: Estimator, X: pd.DataFrame | np.ndarray, *, task: Task, threads: int | None = None) -> np.ndarray:
+    """Return predictions for the rows of `X` (n_rows, n_features).
 
+    They are in the target's unit, of shape (n_rows,), or the probabilities of the task's classes, (n_rows, n_classes).
     Every core, or thread, takes a part of many rows; each row is computed by one of them, so the digits don't depend
     on how many there are.
     """
+    own = model.predict_proba if task.is_classification else model.predict
     n_parts = min(threads or cpu_count(), 1 + len(X) // ROWS_PER_THREAD)
     if n_parts == 1:
-        return np.asarray(model.predict(X))
-    parts = [X[rows.start : rows.stop] for rows in gen_even_slices(len(X), n_parts)]
-    with ThreadPoolExecutor(n_parts) as pool:
-        return np.concatenate(list(pool.map(model.predict, parts)))
+        predicted = np.asarray(own(X))
+    else:
+        parts = [X[rows.start : rows.stop] for rows in gen_even_slices(len(X), n_parts)]
+        with ThreadPoolExecutor(n_parts) as pool:
+            predicted = np.concatenate(list(pool.map(own, parts)))
+    return _aligned(predicted, model.classes_.tolist(), task) if task.is_classification else predicted
+
+
+def _aligned(predicted: np.ndarray, known: list[Label], task: Task) -> np.ndarray:
+    """Return the probabilities in the order of the task's classes; one that the model never saw gets none."""
+    if tuple(known) == task.classes:
+        return predicted
+    columns = np.zeros((len(predicted), len(task.classes)))
+    for position, label in enumerate(task.classes):
+        if label in known:
+            columns[:, position] = predicted[:, known.index(label)]
+    return columns
+
+
+def _can_set_aside(estimator: BaseEstimator, y: pd.Series) -> bool:
+    """Tell whether there are enough rows for those by which boosting stops early, which hold some of every class."""
+    counts = y.value_counts() if is_classifier(estimator) else pd.Series([len(y)])
+    return bool(counts.min() > 1 and len(y) * (estimator.validation_fraction or 0.1) >= max(len(counts), 2))
 
 
 @cache

@@ -1,35 +1,43 @@
 """Decides what a configuration learns from: the table, its split, and the folds in the terms of its features."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from champion import data, split
-from champion.data import Dataset
-from champion.pipeline import EncodedFold, encode
+from champion.advice import advise
+from champion.data import Dataset, Summary
+from champion.pipeline import EncodedFold, Folds
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A table with its rows to train on and those held out, and each fold of the former as an estimator sees it."""
+    """The rows of a table to train on and those held out, and each fold of the former as an estimator sees it.
 
-    dataset: Dataset
+    `data` identifies the whole table, which takes no memory any more, `advice` is what is worth knowing of it, and
+    `features` the recipe that encodes it, not fitted yet.
+    """
+
+    data: Summary
     train: Dataset
     test: Dataset
+    advice: Sequence[str]
     features: ColumnTransformer
     folds: Iterable[EncodedFold]
 
+
+MOST_KEPT = 2**30  # bytes of encoded folds; larger ones are encoded again for each trial
 
 _kept: dict[str, Prepared] = {}  # the last one that was to be kept, by what it was made of
 
 
 def prepare(
     table: Mapping[str, Any],
-    features: Callable[[pd.DataFrame], ColumnTransformer],
+    features: Callable[[Dataset], ColumnTransformer],
     *,
+    task: str | None,
     test_size: float,
     n_splits: int,
     seed: int,
@@ -37,19 +45,23 @@ def prepare(
 ) -> Prepared:
     """Load `table` (the arguments of data.load) and split it; a fold is encoded when it is asked for.
 
-    `keep` encodes all folds at once, and hands out the same again as long as nothing else is asked for: trials
-    differ in their model only.
+    `keep` encodes all folds at once, unless they are too large, and hands out the same again as long as nothing else is
+    asked for: trials differ in their model only.
     """
-    made_of = repr((dict(table), features, test_size, n_splits, seed))
+    made_of = repr((dict(table), task, features, test_size, n_splits, seed))
     if keep and made_of in _kept:
         return _kept[made_of]
-    dataset = data.load(**table)
+    dataset = data.load(**table, task=task)
     train, test = split.hold_out(dataset, test_size=test_size, seed=seed)
     rows = split.folds(train, n_splits=n_splits, seed=seed)
-    described = features(train.X)
-    prepared = Prepared(dataset, train, test, described, encode(described, train, rows))
+    described = features(train)
+    prepared = Prepared(
+        dataset.summary, train, test, advise(dataset, train, test), described, Folds(described, train, rows)
+    )
     if keep:
-        prepared = replace(prepared, folds=list(prepared.folds))
+        encoded = iter(prepared.folds)
+        if (first := next(encoded)).X.nbytes * n_splits < MOST_KEPT:
+            prepared = replace(prepared, folds=[first, *encoded])
         _kept.clear()
         _kept[made_of] = prepared
     return prepared

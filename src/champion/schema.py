@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from math import inf
 from typing import Any
@@ -29,24 +30,43 @@ class Kind:
 NUMBER = Kind("a finite number", frozenset({int, float}), "float64", "float64")
 WHOLE = Kind("a whole number", frozenset({int, float}), "int64", "float64")
 TEXT = Kind("text", frozenset({str}), "str", "str")
+DATE = Kind("a date such as 2024-05-31 or 2024-05-31T18:30", frozenset({str}), "datetime64[us]", "datetime64[us]")
+TRUTH = Kind("true or false", frozenset({bool}), "bool", "object")
+DATE_FORMATS = "date_formats"  # among a model's metadata: how dates were written in the file, by column
 LARGEST = sys.float_info.max
 KINDS = {
     "double": NUMBER,
     "float": NUMBER,
     "long": WHOLE,
     "integer": WHOLE,
-    "boolean": Kind("true or false", frozenset({bool}), "bool", "object"),
+    "boolean": TRUTH,
     "string": TEXT,
+    "datetime": DATE,
 }
 
 
 @dataclass(frozen=True)
 class Column:
-    """One input of a model: its name, its MLflow type, and whether every row must have a value."""
+    """One input of a model: its name, its MLflow type, and whether every row must have a value.
+
+    `date_format` is how dates may be written beside ISO 8601: as they were in the file that was learned from.
+    """
 
     name: str
     type: str
     required: bool
+    date_format: str = ""
+
+
+def type_of(values: pd.Series) -> str:
+    """Return the MLflow type of a table's column."""
+    if pd.api.types.is_bool_dtype(values) or values.dtype == object:  # true, false and nothing
+        return "boolean"
+    if pd.api.types.is_datetime64_dtype(values):
+        return "datetime"
+    if pd.api.types.is_numeric_dtype(values):
+        return "long" if pd.api.types.is_integer_dtype(values) else "double"
+    return "string"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +129,8 @@ def _array(column: Column, cells: Sequence[Any]) -> np.ndarray:
         raise _refusal(column, cells, lambda cell: type(cell) not in accepts)
     if kind is WHOLE and float in types and any(not _is_whole(cell) for cell in cells):
         raise _refusal(column, cells, lambda cell: not _is_whole(cell))
+    if kind is DATE:
+        return _dates(column, cells)
     dtype = kind.dtype if type(None) not in types else kind.dtype_with_gaps
     try:
         array = np.array(cells, dtype=object if kind is TEXT else dtype)
@@ -117,6 +139,24 @@ def _array(column: Column, cells: Sequence[Any]) -> np.ndarray:
     if kind is NUMBER and (inf in cells or -inf in cells):
         raise _refusal(column, cells, lambda cell: cell in (inf, -inf))
     return array
+
+
+def _dates(column: Column, cells: Sequence[str | None]) -> np.ndarray:
+    dates = [None if cell is None else _date(cell, column.date_format) for cell in cells]
+    if any(date is None and cell is not None for date, cell in zip(dates, cells, strict=True)):
+        raise _refusal(column, cells, lambda cell: cell is not None and _date(cell, column.date_format) is None)
+    return np.array(dates, dtype=DATE.dtype)
+
+
+def _date(text: str, date_format: str) -> datetime | None:
+    """Return the date that is written in ISO 8601 or in the format, in UTC where it names a zone; None for none."""
+    for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, date_format)):
+        try:
+            date = read(text)
+            return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
+        except (ValueError, OverflowError):
+            continue
+    return None
 
 
 def _is_whole(cell: float | None) -> bool:

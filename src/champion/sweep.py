@@ -23,9 +23,10 @@ def parent_run(
     *,
     tracking_to: Mapping[str, Any],
     table: Mapping[str, Any],
+    task: str | None,
     final: Mapping[str, Any],
     experiment: str | None,
-    objective: str,
+    objective: str | None,
     direction: str,
 ) -> Iterator[None]:
     """Hold the MLflow run open that stands for `study`, and leave the pictures and results in `folder` with it.
@@ -34,14 +35,14 @@ def parent_run(
     what can't be meant, the objective gets better the other way, or the study was made with other data.
     """
     promotion.read_rule(final)
-    evaluation.check_objective(objective)
-    if direction != (better := evaluation.direction(objective)):
+    tracking.connect(tracking_to["uri"], artifacts=tracking_to["artifacts"])
+    dataset = data.load(**table, task=task)
+    chosen = evaluation.objective(objective, dataset.task)
+    if direction != (better := evaluation.direction(chosen)):
         raise ConfigError(
-            f"hydra.sweeper.direction must be {better} for objective={objective}, but got {direction!r}."
+            f"hydra.sweeper.direction must be {better} for objective={chosen}, but got {direction!r}."
             f" Add hydra.sweeper.direction={better}."
         )
-    tracking.connect(tracking_to["uri"], artifacts=tracking_to["artifacts"])
-    dataset = data.load(**table)
     if (before := study.user_attrs.get(FINGERPRINT, dataset.fingerprint)) != dataset.fingerprint:
         raise ConfigError(
             f"Study '{study.study_name}' was made with other data: its fingerprint was {before}, but {dataset.source}"
@@ -54,14 +55,15 @@ def parent_run(
         run_id=study.user_attrs.get(trial.RUN),
         artifacts=tracking_to["artifacts"],
         folder=folder,
-        dataset=dataset,
+        data=dataset.summary,
+        typical=dataset,
         tags={"study": study.study_name, "command": shlex.join(["python", *sys.argv])},
     ) as run:
         study.set_user_attr(trial.RUN, run.id)
         try:
             yield
         finally:
-            run.log_metrics(_metrics(study, objective))
+            run.log_metrics(_metrics(study, chosen))
             run.log_files(*sorted({*folder.glob("*.png"), *folder.glob("*.html"), *folder.glob("*_results.yaml")}))
 
 

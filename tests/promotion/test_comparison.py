@@ -14,14 +14,14 @@ def errors(seed: int, *, scale: float = 1.0, n_rows: int = 300) -> np.ndarray:
 
 def compared(losses: np.ndarray, opponent: np.ndarray, *, seed: int = 0, resamples: int = 1000) -> Comparison:
     """Compare at the default confidence."""
-    return compare(losses, opponent, confidence=0.95, resamples=resamples, seed=seed)
+    return compare(losses, opponent, metric="rmse", confidence=0.95, resamples=resamples, seed=seed)
 
 
 def test_improvement_is_a_share_of_the_opponents_rmse() -> None:
     """An RMSE of 3 instead of 4 is a quarter lower, and 4 instead of 3 is a third higher."""
     three, four = np.array([9.0, 9.0]), np.array([16.0, 16.0])
     better, worse = compared(three, four), compared(four, three)
-    assert (better.rmse, better.opponent_rmse, better.improvement, better.low) == (3, 4, 0.25, 0.25)
+    assert (better.error, better.opponent_error, better.improvement, better.low) == (3, 4, 0.25, 0.25)
     assert worse.improvement == pytest.approx(-1 / 3)
     assert worse.n_rows == 2
 
@@ -62,7 +62,7 @@ def test_same_seed_gives_the_same_digits() -> None:
 def test_confidence_lowers_the_bound() -> None:
     """Who wants to be surer can promise less."""
     a, b = errors(1, scale=0.9), errors(2)
-    lows = [compare(a, b, confidence=c, resamples=1000, seed=0).low for c in (0.5, 0.8, 0.95, 0.999)]
+    lows = [compare(a, b, metric="rmse", confidence=c, resamples=1000, seed=0).low for c in (0.5, 0.8, 0.95, 0.999)]
     assert lows == sorted(lows, reverse=True)
     assert len(set(lows)) == 4
 

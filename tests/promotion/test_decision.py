@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from champion import promotion, registry, split
+from champion import pipeline, promotion, registry, split, tracking
 from champion.data import Dataset
 from champion.finalist import Finalist
 from champion.promotion import Decision
 from champion.promotion.rule import Rule
-from tests.conftest import Home
+from champion.task import classification
+from tests.conftest import Home, dataset, recipe
 from tests.test_registry import NAME, put_forward, stages
 
 RULE = Rule(min_improvement=0.0, confidence=0.95, resamples=500, max_model_mb=None, max_ms_per_row=None)
@@ -135,7 +137,7 @@ def test_too_few_new_rows_keep_the_champion(home: Home, small: Dataset) -> None:
 def test_rows_that_cannot_be_told_apart_all_count(home: Home, small: Dataset) -> None:
     """Where the champion's run is gone, or its columns are others, the reason says that nothing tells."""
     meet(home, small, off=None, seed=1)
-    wider = replace(small, X=small.X.assign(rooms=3))
+    wider = dataset(small.X.assign(rooms=range(3, 603, 3)), small.y)
     assert "on all 80 held-out rows (it can't be told which" in meet(home, wider, off=1e7, seed=2).reason
     home.client.delete_run(registry.get(NAME, 1).run_id)
     [kept, *_] = (home.folder / "mlruns").rglob(f"{registry.get(NAME, 1).run_id}/artifacts/train_rows.npy")
@@ -148,7 +150,7 @@ def test_rows_that_cannot_be_told_apart_all_count(home: Home, small: Dataset) ->
 def test_champion_that_lacks_a_column_keeps_its_place(home: Home, small: Dataset) -> None:
     """Without a fair comparison nothing is promoted."""
     meet(home, small, off=None)
-    decision = meet(home, replace(small, X=small.X.drop(columns="age")), off=0.0)
+    decision = meet(home, dataset(small.X.drop(columns="age"), small.y), off=0.0)
     assert not decision.promoted
     assert "version 1 can't be scored on these columns" in decision.reason
 
@@ -204,3 +206,49 @@ def test_champion_of_another_machine_is_met_too(home: Home, small: Dataset) -> N
     assert decision.numbers["final_opponent"] == 2
     assert [event.how for event in registry.events(NAME)] == ["final", "elsewhere", "final"]
     assert stages(home) == {1: "Archived", 2: "Archived", 3: "Production"}
+
+
+def classes(small: Dataset, *, names: dict[str, str] | None = None) -> Dataset:
+    """Ask for the place instead of the price, perhaps under other names."""
+    y = small.X["place"].replace(names or {})
+    return dataset(small.X[["size", "age"]].assign(price=small.y), y, task=classification(tuple(sorted(y.unique()))))
+
+
+def meet_for_classes(home: Home, table: Dataset, *, trees: int) -> Decision:
+    """Register a forest of so many trees that tells the classes apart, and let it meet the champion."""
+    train, test = split.hold_out(table, test_size=0.4, seed=42)
+    forest = pipeline.for_task(table.task, RandomForestClassifier(trees, min_samples_leaf=5, random_state=0))
+    fitted = pipeline.fit(pipeline.build(recipe(train), forest), train.X, train.y).model
+    with home.start_run(train, name=f"random_forest_{trees}") as run:
+        model_id = tracking.log_model(run.id, fitted, train)
+        run.log_files(promotion.write_rows(home.folder, train))
+    facts = {"held_out_fingerprint": test.fingerprint}
+    version = registry.register(NAME, model_id=model_id, run_id=run.id, metrics={}, description="", facts=facts)
+    finalist = Finalist(fitted, 0.0, pipeline.predict(fitted, test.X, task=table.task), {}, [])
+    return promotion.final(version, finalist, test=test, rule=RULE, seed=42)
+
+
+def test_classes_are_decided_by_their_log_loss(home: Home, small: Dataset) -> None:
+    """Of two forests the one whose probabilities are better wins, and the reason says by how much."""
+    meet_for_classes(home, classes(small), trees=1)
+    decision = meet_for_classes(home, classes(small), trees=60)
+    assert decision.promoted, decision.reason
+    assert decision.reason.startswith("Log loss ")
+    assert "below version 1's" in decision.reason
+    assert {"final_log_loss", "final_champion_log_loss"} <= set(decision.numbers)
+    assert registry.get(NAME, 2).metrics["final_log_loss"] == decision.numbers["final_log_loss"]
+
+
+def test_champion_that_knows_other_classes_is_scored_on_those_it_knows(home: Home, small: Dataset) -> None:
+    """A class that the champion never saw is one that it can't predict: that counts, and nothing fails."""
+    meet_for_classes(home, classes(small, names={"town": "sea"}), trees=60)
+    decision = meet_for_classes(home, classes(small), trees=60)
+    assert decision.promoted, decision.reason
+
+
+def test_champion_of_another_task_keeps_its_place(home: Home, small: Dataset) -> None:
+    """A model of prices can't be compared with one of classes: the reason says so."""
+    meet(home, small, off=None)
+    decision = meet_for_classes(home, classes(small), trees=5)
+    assert not decision.promoted
+    assert "version 1 can't be scored on these columns" in decision.reason

@@ -6,11 +6,13 @@ from champion.promotion.comparison import Comparison
 from champion.promotion.wording import amount, outcome
 
 
-def said(rmse: float, theirs: float, low: float, *, min_improvement: float = 0) -> str:
+def said(rmse: float, theirs: float, low: float, *, min_improvement: float = 0, metric: str = "rmse") -> str:
     """Tell a final against version 2."""
     found = Comparison(rmse, theirs, 1 - rmse / theirs, low, 4128)
     rows = "on the same 4,128 rows"
-    return outcome(found, opponent="version 2", rows=rows, min_improvement=min_improvement, confidence=0.95)
+    return outcome(
+        found, metric=metric, opponent="version 2", rows=rows, min_improvement=min_improvement, confidence=0.95
+    )
 
 
 def test_outcomes_are_one_sentence() -> None:
@@ -22,6 +24,7 @@ def test_outcomes_are_one_sentence() -> None:
     assert said(45_010, 46_900, -0.0012, min_improvement=0.005).endswith(
         "at least -0.1 %, and more than 0.5 % is asked."
     )
+    assert said(0.25, 0.2, -0.3, metric="log_loss").startswith("Log loss 0.25 is 25 % above version 2's 0.2")
     assert said(2.5, 2.0, -0.3) == "RMSE 2.5 is 25 % above version 2's 2 on the same 4,128 rows."
     assert said(2.0, 2.0, 0) == "RMSE 2 is version 2's too on the same 4,128 rows, and a tie keeps the champion."
 

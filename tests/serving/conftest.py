@@ -24,7 +24,7 @@ from champion.registry import Version
 from champion.serving.app import create_app
 from champion.serving.command import listen
 from champion.serving.follow import Follower
-from tests.conftest import REPOSITORY, Home
+from tests.conftest import REPOSITORY, Home, dataset
 
 NAME = "houses_predictor"
 ROW = {"size": 70.5, "rooms": 3, "age": None, "garden": True, "place": "sea"}
@@ -40,7 +40,7 @@ def houses() -> Dataset:
     X["garden"] = rng.random(300) < 0.5
     X["place"] = rng.choice(["sea", "hill", "town"], 300)
     y = X["size"] * 3000 + X["rooms"] * 500 + X["garden"] * 9e3 + X["place"].map({"sea": 90e3, "hill": 20e3, "town": 0})
-    return Dataset(name="houses", source="houses.csv", unit="dollars", X=X, y=y.rename("price").astype("float64"))
+    return dataset(X, y)
 
 
 def put_forward(houses: Dataset, home: Home, *, iterations: int = 20) -> Version:

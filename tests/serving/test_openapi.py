@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import positive_data_acceptance
 
+from champion import tracking
 from champion.serving.follow import Follower
 from champion.serving.payload import FORMS
 from tests.conftest import Home
@@ -24,6 +25,7 @@ THOROUGH = settings(deadline=None, derandomize=True, database=None, suppress_hea
 @pytest.fixture(scope="module")
 def server(two_versions: Home) -> Iterator[Serving]:
     """Serve version 1."""
+    tracking.connect(two_versions.uri)
     with serving(Follower(champion, poll_seconds=3600), two_versions) as running:
         yield running
 

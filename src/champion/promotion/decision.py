@@ -70,23 +70,34 @@ def _decide(
     except ModelError as error:
         return Decision(True, f"Champion, as {opponent} can't be loaded: {error}")
     try:
-        theirs = evaluation.losses(test.y, predict(stored.pipeline, test.X))
-    except (ValueError, KeyError) as error:
-        return Decision(False, f"Champion {opponent} can't be scored on these columns: {error}")
+        theirs = evaluation.losses(test.y, predict(stored.pipeline, test.X, task=test.task), test.task)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        return Decision(False, f"Champion {opponent} can't be scored on these columns as {test.task.name}: {reason}")
     counted = _count(test, champion, stored)
     if not counted.enough:
         return Decision(False, _too_few(challenger, counted))
-    ours = evaluation.losses(test.y, finalist.predicted)
+    ours, metric = evaluation.losses(test.y, finalist.predicted, test.task), test.task.metric
     found = compare(
-        ours[counted.mask], theirs[counted.mask], confidence=rule.confidence, resamples=rule.resamples, seed=seed
+        ours[counted.mask],
+        theirs[counted.mask],
+        metric=metric,
+        confidence=rule.confidence,
+        resamples=rule.resamples,
+        seed=seed,
     )
     said = wording.outcome(
-        found, opponent=opponent, rows=counted.said, min_improvement=rule.min_improvement, confidence=rule.confidence
+        found,
+        metric=metric,
+        opponent=opponent,
+        rows=counted.said,
+        min_improvement=rule.min_improvement,
+        confidence=rule.confidence,
     )
     return Decision(
         promoted=found.low > rule.min_improvement,
         reason=said + _other_data(challenger, champion),
-        numbers=_numbers(found) | {"final_opponent": champion.version},
+        numbers=_numbers(found, metric) | {"final_opponent": champion.version},
     )
 
 
@@ -135,12 +146,12 @@ def _other_data(challenger: Version, champion: Version) -> str:
     return f" Version {champion.version} was made with other data (fingerprint {theirs}, not {ours})."
 
 
-def _numbers(found: Comparison) -> dict[str, float]:
+def _numbers(found: Comparison, metric: str) -> dict[str, float]:
     return {
         "final_improvement": found.improvement,
         "final_improvement_low": found.low,
-        "final_rmse": found.rmse,
-        "final_champion_rmse": found.opponent_rmse,
+        f"final_{metric}": found.error,
+        f"final_champion_{metric}": found.opponent_error,
         "final_rows": found.n_rows,
     }
 

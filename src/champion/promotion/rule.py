@@ -11,8 +11,8 @@ from champion.errors import ConfigError, did_you_mean
 class Rule:
     """The config's section `final`; raises ConfigError for a value that can't be meant.
 
-    `min_improvement` is a share of the champion's RMSE, and `confidence` that the improvement is larger; megabytes
-    are 1,000,000 bytes, milliseconds those for one row alone, and None is no limit.
+    `min_improvement` is a share of the champion's RMSE or log loss, and `confidence` that the improvement is larger;
+    megabytes are 1,000,000 bytes, milliseconds those for one row alone, and None is no limit.
     """
 
     min_improvement: float

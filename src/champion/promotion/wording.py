@@ -2,16 +2,20 @@
 
 from champion.promotion.comparison import Comparison
 
+NAMES = {"rmse": "RMSE", "log_loss": "Log loss"}
 
-def outcome(found: Comparison, *, opponent: str, rows: str, min_improvement: float, confidence: float) -> str:
+
+def outcome(
+    found: Comparison, *, metric: str, opponent: str, rows: str, min_improvement: float, confidence: float
+) -> str:
     """Return a sentence on what the comparison showed; `rows` says on which ones, as in "on the same 90 rows"."""
-    rmse, theirs = f"RMSE {amount(found.rmse)}", f"{opponent}'s {amount(found.opponent_rmse)}"
+    own, theirs = f"{NAMES[metric]} {amount(found.error)}", f"{opponent}'s {amount(found.opponent_error)}"
     if found.improvement < 0:
-        return f"{rmse} is {_percent(-found.improvement)} above {theirs} {rows}."
+        return f"{own} is {_percent(-found.improvement)} above {theirs} {rows}."
     if found.improvement == 0:
-        return f"{rmse} is {opponent}'s too {rows}, and a tie keeps the champion."
+        return f"{own} is {opponent}'s too {rows}, and a tie keeps the champion."
     return (
-        f"{rmse} is {_percent(found.improvement)} below {theirs} {rows}; with {_percent(confidence)} confidence it is"
+        f"{own} is {_percent(found.improvement)} below {theirs} {rows}; with {_percent(confidence)} confidence it is"
         f" at least {_percent(found.low)}, and more than {_percent(min_improvement)} is asked."
     )
 

@@ -13,8 +13,10 @@ from sklearn.pipeline import Pipeline
 
 from champion import persistence
 from champion.errors import ModelError
+from champion.pipeline import predict
 from champion.registry.version import Version
-from champion.schema import KINDS, Column, Schema
+from champion.schema import DATE_FORMATS, KINDS, Column, Schema
+from champion.task import Task, classification
 
 # What is gone is said by the error; MLflow says it in a line of its own before.
 logging.getLogger("mlflow.store.artifact.artifact_repo").setLevel(logging.WARNING)
@@ -27,6 +29,12 @@ class Stored:
     pipeline: Pipeline
     schema: Schema
     example: pd.DataFrame
+
+    @property
+    def task(self) -> Task:
+        """What the pipeline predicts."""
+        classes = getattr(self.pipeline, "classes_", None)
+        return Task() if classes is None else classification(classes.tolist())
 
 
 def load(version: Version) -> Stored:
@@ -43,7 +51,11 @@ def load(version: Version) -> Stored:
             raise ModelError(f"The input example of {version.uri} doesn't fit its signature: {error}") from error
         if saved.signature is None or example is None:
             raise ModelError(f"{version.uri} has no signature or no input example; models saved by champion have both.")
-        columns = [Column(column.name, str(column.type.name), column.required) for column in saved.signature.inputs]
+        formats = (saved.metadata or {}).get(DATE_FORMATS, {})
+        columns = [
+            Column(column.name, str(column.type.name), column.required, formats.get(column.name, ""))
+            for column in saved.signature.inputs
+        ]
         if strange := [column.name for column in columns if column.type not in KINDS]:
             raise ModelError(f"{version.uri} wants columns of types that can't be served: {', '.join(strange)}.")
         return Stored(persistence.load(files), Schema(columns), example)
@@ -53,13 +65,13 @@ def try_out(version: Version) -> Stored:
     """Load the version and let it predict its own example rows; raise ModelError where, for any reason, it can't."""
     try:
         stored = load(version)
-        predicted = stored.pipeline.predict(stored.example)
+        predicted = predict(stored.pipeline, stored.example, task=stored.task)
     except ModelError:
         raise
     except Exception as error:  # files of another time fail in many ways, and none of them may be served
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ModelError(f"{version.uri} can't predict its own input example: {reason}") from error
-    if np.shape(predicted) != (len(stored.example),) or not np.isfinite(predicted).all():
+    if len(predicted) != len(stored.example) or not np.isfinite(predicted).all():
         raise ModelError(f"{version.uri} predicts no finite number for some row of its own input example.")
     return stored
 

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
+
+from champion.task import Task, key
 
 CODES = {  # as MLflow calls them
     401: "UNAUTHENTICATED",
@@ -16,9 +19,10 @@ CODES = {  # as MLflow calls them
 
 
 class Predictions(BaseModel):
-    """One prediction for each row of the request, in its order."""
+    """One prediction for each row of the request, in its order; a model of classes says how probable each one is."""
 
-    predictions: list[float]
+    predictions: list[float | int | bool | str]
+    probabilities: list[dict[str, float]] | None = None
 
 
 class Refusal(BaseModel):
@@ -54,6 +58,7 @@ class Input(BaseModel):
     name: str
     type: str
     required: bool
+    date_format: str | None = Field(default=None, description="How a date may be written beside ISO 8601.")
 
 
 class ModelCard(BaseModel):
@@ -67,12 +72,25 @@ class ModelCard(BaseModel):
     created: str
     description: str
     metrics: dict[str, float]
+    task: str = Field(description="regression, binary or multiclass.")
+    classes: list[int | bool | str] = Field(description="What is told apart; none where a number is predicted.")
     inputs: list[Input]
 
 
 def json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return the content as an answer."""
     return Response(orjson.dumps(content), status, headers, media_type="application/json")
+
+
+def predictions_of(task: Task, predicted: np.ndarray) -> dict[str, Any]:
+    """Return what is answered for predictions of shape (n_rows,), or probabilities of shape (n_rows, n_classes)."""
+    if not task.is_classification:
+        return {"predictions": predicted.tolist()}
+    names = [key(label) for label in task.classes]
+    return {
+        "predictions": [task.classes[position] for position in predicted.argmax(axis=1)],
+        "probabilities": [dict(zip(names, row, strict=True)) for row in predicted.tolist()],
+    }
 
 
 def refusal(message: str, *, status: int, column: str | None = None, headers: dict[str, str] | None = None) -> Response:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from champion.errors import OverloadError, RequestError
 from champion.schema import Rows, Schema
 from champion.serving import openapi, payload
-from champion.serving.answer import Health, ModelCard, Predictions, Refusal, Versions, json, refusal
+from champion.serving.answer import Health, ModelCard, Predictions, Refusal, Versions, json, predictions_of, refusal
 from champion.serving.batch import Batcher
 from champion.serving.body import Reader
 from champion.serving.follow import Follower
@@ -58,7 +58,7 @@ class Server:
             batcher = self._small if rows.n_rows <= self._limits["max_batch_rows"] else self._large
             predictions = await batcher.predict(model, rows)
         self._metrics.rows.labels(model.version.version).inc(rows.n_rows)
-        return json({"predictions": predictions.tolist()}, headers=naming(model.version))
+        return json(predictions_of(model.stored.task, predictions), headers=naming(model.version))
 
     async def ping(self) -> Response:
         """Say that the server is up."""
@@ -78,7 +78,9 @@ class Server:
     async def model(self) -> Response:
         """Describe the model that is served, and the columns that it wants."""
         served = self._follower.current
-        return json(asdict(served.version) | {"inputs": [asdict(column) for column in served.stored.schema.columns]})
+        task, columns = served.stored.task, served.stored.schema.columns
+        inputs = [{key: value for key, value in asdict(column).items() if value != ""} for column in columns]
+        return json({**asdict(served.version), "task": task.name, "classes": list(task.classes), "inputs": inputs})
 
     async def prometheus(self) -> Response:
         """Tell what was counted, for Prometheus."""

@@ -21,7 +21,7 @@ class ServedModel:
     scorer: Scorer
 
     def predict(self, parts: Sequence[Rows]) -> list[np.ndarray]:
-        """Return the predictions for the rows of each part, in the target's unit; all are scored at once."""
+        """Return the predictions for the rows of each part, scored at once: in the target's unit, or probabilities."""
         predicted = self.scorer.predict(self.stored.schema.join(parts))
         ends = np.cumsum([part.n_rows for part in parts])
         return np.split(predicted, ends[:-1])
@@ -39,7 +39,7 @@ def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION)
 def load(version: Version) -> ServedModel:
     """Load the version's files; raise ModelError where it can't predict its own input example."""
     stored = registry.try_out(version)
-    return ServedModel(version, stored, Scorer(stored.pipeline, stored.example))
+    return ServedModel(version, stored, Scorer(stored.pipeline, stored.example, stored.task))
 
 
 def _only_model() -> str:

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from champion.schema import Column
 from champion.serving.examples import bodies, csv
 from champion.serving.model import ServedModel
+from champion.task import Task, key
 
 TYPES: dict[str, dict[str, Any]] = {
     "double": {"type": "number"},
@@ -16,6 +17,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "long": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
     "integer": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
     "boolean": {"type": "boolean"},
+    "datetime": {"type": "string", "format": "date-time", "description": "A date or a time in ISO 8601."},
     "string": {"type": "string", "description": "A value that training never saw counts as none of those it saw."},
 }
 
@@ -30,6 +32,7 @@ def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, float]) -
     )
     columns = model.stored.schema.columns
     described["components"]["schemas"] |= _tables(columns, limits["max_rows"])
+    described["components"]["schemas"]["Predictions"] = _predictions(model.stored.task)
     described["paths"]["/invocations"]["post"]["requestBody"] = {
         "required": True,
         "content": {
@@ -73,6 +76,19 @@ def _tables(columns: Sequence[Column], max_rows: float) -> dict[str, Any]:
             "additionalProperties": False,
         },
     }
+
+
+def _predictions(task: Task) -> dict[str, Any]:
+    """Return the schema of an answer: numbers, or classes and how probable each of them is."""
+    if not task.is_classification:
+        return _closed({"predictions": {"type": "array", "items": {"type": "number"}}})
+    shares = _closed({key(label): {"type": "number", "minimum": 0, "maximum": 1} for label in task.classes})
+    predictions = {"type": "array", "items": {"enum": list(task.classes)}}
+    return _closed({"predictions": predictions, "probabilities": {"type": "array", "items": shares}})
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
 
 
 def _forms() -> list[dict[str, Any]]:

@@ -3,15 +3,17 @@
 import warnings
 
 import mlflow
+import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
-from mlflow.types import ColSpec, Schema
+from mlflow.types import ColSpec, DataType, Schema
 from sklearn.pipeline import Pipeline
 
 from champion import persistence
 from champion.data import Dataset
 from champion.errors import ModelError
 from champion.features import imputed
+from champion.schema import DATE_FORMATS, type_of
 
 
 def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
@@ -33,8 +35,9 @@ def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
                 serialization_format="skops",
                 skops_trusted_types=persistence.TRUSTED_TYPES,
                 signature=_signature(model, train),
-                input_example=train.X.head(3),
+                input_example=train.take(np.arange(3)).X,
                 pip_requirements=persistence.requirements(model),
+                metadata={DATE_FORMATS: {one.name: one.date_format for one in train.columns if one.date_format}},
             )
     except MlflowException as error:
         trusted = "champion.persistence.TRUSTED_TYPES lists the types that it may hold"
@@ -51,9 +54,12 @@ class _LoggedOnce(Model):  # type: ignore[misc]
 
 def _signature(model: Pipeline, train: Dataset) -> ModelSignature:
     """Say which columns the model takes: values may be missing where training had gaps, or the pipeline fills them."""
-    seen = infer_signature(train.X, model.predict(train.X.head()))
     filled = imputed(model.named_steps["features"])
+    features = {str(name): train.X[str(name)] for name in train.X.columns}
     columns = [
-        ColSpec(column.type, column.name, column.required and column.name not in filled) for column in seen.inputs
+        ColSpec(DataType[type_of(values)], name, required=name not in filled and not values.hasnans)
+        for name, values in features.items()
     ]
+    example = train.take(np.arange(5)).X
+    seen = infer_signature(example, model.predict(example))
     return ModelSignature(Schema(columns), seen.outputs)

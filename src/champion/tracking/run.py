@@ -1,5 +1,6 @@
 """Decides what a run holds in MLflow: start it, log to it, end it as what it was."""
 
+import json
 import logging
 import shutil
 import subprocess
@@ -14,14 +15,16 @@ from typing import Any
 from urllib.parse import quote
 
 import mlflow
+import numpy as np
 from mlflow import MlflowClient
+from mlflow.entities import Dataset as DatasetEntity
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
 from champion import trial
-from champion.data import Dataset
+from champion.data import Dataset, Summary
 from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
@@ -31,6 +34,8 @@ from champion.tracking.process import alive, close_killed_runs, stops_on_sigterm
 # Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
 logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
 
+
+TYPICAL_ROWS = 1000
 
 _inputs: dict[tuple[str, str, str], DatasetInput] = {}  # the last one
 
@@ -76,7 +81,8 @@ def start_run(
     name: str,
     artifacts: str | None,
     folder: Path,
-    dataset: Dataset,
+    data: Summary,
+    typical: Dataset,
     params: Mapping[str, Any],
     tags: Mapping[str, str],
     config: str,
@@ -86,19 +92,20 @@ def start_run(
     A run that fails carries the reason in its tag `reason`. Runs of this machine whose process was killed before it
     could say so are marked KILLED first. A trial of a sweep becomes a child of the sweep's run; one that is pruned ends
     as KILLED, and its tag `trial_state` says PRUNED. `artifacts` is where a new experiment keeps its files, `folder`
-    where this run's files are made, `config` the whole configuration as YAML. Raises TrackingError for what MLflow
+    where this run's files are made, `data` what is learned from and `typical` some rows of it, `config` the whole
+    configuration as YAML. Raises TrackingError for what MLflow
     refuses.
     """
     with refusals_in_one_line(), stops_on_sigterm(), alive(folder) as process_tags:
         parent = trial.parent()
         experiment_id = _experiment_of(parent) if parent else _experiment_id(experiment, artifacts)
-        known = {**tags, **_provenance(dataset), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
+        known = {**tags, **_provenance(data), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
         run_id = _create(experiment_id, name, known)
         with _ended(run_id):
             trial.link(run_id)
             client = MlflowClient()
             client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
-            client.log_inputs(run_id, [_dataset_input(dataset)])
+            client.log_inputs(run_id, [_dataset_input(data, typical)])
             client.log_text(run_id, redact(config), "config.yaml")
             yield Run(run_id, name, experiment, folder)
 
@@ -111,7 +118,8 @@ def start_sweep(
     run_id: str | None,
     artifacts: str | None,
     folder: Path,
-    dataset: Dataset,
+    data: Summary,
+    typical: Dataset,
     tags: Mapping[str, str],
 ) -> Iterator[Run]:
     """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does.
@@ -120,10 +128,10 @@ def start_sweep(
     """
     with refusals_in_one_line(), alive(folder) as process_tags:
         experiment_id = _experiment_id(experiment, artifacts)
-        known = {**tags, **_provenance(dataset), **process_tags}
+        known = {**tags, **_provenance(data), **process_tags}
         if run_id is None or not _goes_on(run_id):
             run_id = _create(experiment_id, name, known)
-            MlflowClient().log_inputs(run_id, [_dataset_input(dataset)])
+            MlflowClient().log_inputs(run_id, [_dataset_input(data, typical)])
         with _ended(run_id):
             try:
                 yield Run(run_id, name, experiment, folder)
@@ -183,13 +191,12 @@ def _experiment_id(name: str, artifacts: str | None) -> str:
     return str(found.experiment_id)
 
 
-def _provenance(dataset: Dataset) -> dict[str, str]:
+def _provenance(data: Summary) -> dict[str, str]:
     """Return which data and which code."""
-    facts = dataset.summary
     return {
-        "data_fingerprint": facts["fingerprint"],
-        "data_rows": str(facts["rows"]),
-        "data_columns": str(facts["columns"]),
+        "data_fingerprint": data.fingerprint,
+        "data_rows": str(data.rows),
+        "data_columns": str(data.columns),
         "git_commit": _commit(),
     }
 
@@ -211,21 +218,25 @@ def _context_tags() -> dict[str, str]:
     return found
 
 
-def _dataset_input(dataset: Dataset) -> DatasetInput:
-    """Return what MLflow keeps of the table, made once for the same rows: their profile takes a moment."""
-    known = (dataset.name, dataset.source, dataset.fingerprint)
+def _dataset_input(data: Summary, typical: Dataset) -> DatasetInput:
+    """Return what MLflow keeps of the table, made once for the same one.
+
+    Its types are those of some typical rows: MLflow looks at every cell of text, which takes a minute for a million.
+    """
+    known = (data.name, data.source, data.fingerprint)
     if known not in _inputs:
         with _quiet():
             used = mlflow.data.from_pandas(
-                dataset.table,
-                source=redact(dataset.source),
-                targets=dataset.target,
-                name=dataset.name,
-                digest=dataset.fingerprint,
+                typical.take(np.arange(min(len(typical), TYPICAL_ROWS))).table,
+                source=data.source,
+                targets=data.target,
+                name=data.name,
+                digest=data.fingerprint,
             )
-            entity = used._to_mlflow_entity()
+            facts = used._to_mlflow_entity().to_dictionary()
+        facts["profile"] = json.dumps({"num_rows": data.rows, "num_elements": data.rows * data.columns})
         _inputs.clear()
-        _inputs[known] = DatasetInput(entity, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+        _inputs[known] = DatasetInput(DatasetEntity(**facts), [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
     return _inputs[known]
 
 

@@ -1,0 +1,111 @@
+"""Decides how bytes become rows of cells: in which encoding, and in which lines; what they may hold is up to others."""
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import IO
+
+from champion.data.source import Source
+from champion.errors import ConfigError, DataError
+
+UTF_8 = "utf-8-sig"  # with a byte order mark or without
+MARKS = {  # the longer ones first: UTF-32's begins like UTF-16's
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+END = "\x04\n"  # below the last line: it is a row of its own unless a quote is still open
+
+csv.field_size_limit(2**31 - 1)  # Python's own limit is 128 KB, Arrow has none
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of a row, the lines from 1 that it begins and ends in, and whether a quote in it is never closed."""
+
+    cells: list[str]
+    first: int
+    last: int
+    is_open: bool
+
+
+@contextmanager
+def open_rows(source: Source, *, encoding: str, sep: str) -> Iterator[Iterator[Row]]:
+    """Yield the rows of a file, the header line first, without empty lines; answer what goes wrong while they are read.
+
+    Slow, and made for few rows or for finding a mistake: tables are read by Arrow.
+    """
+    try:
+        with _bytes(source) as stream, io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
+            yield _numbered(text, sep)
+    except UnicodeError as error:
+        here = (
+            f"{source.shown}, line {_undecodable(source, encoding)}: some bytes are no {encoding.removesuffix('-sig')}"
+        )
+        raise DataError(f"{here}. Name its encoding, as in data.encoding=latin-1, or save it as UTF-8.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(source, error) from error
+
+
+def find_encoding(source: Source, encoding: str | None) -> str:
+    """Return Python's name for `encoding`, or where there is none, for what the file's first bytes say, or UTF-8."""
+    if encoding is None:
+        return _marked(source)
+    try:
+        "".encode(encoding)
+        name = codecs.lookup(encoding).name
+    except LookupError as error:
+        raise ConfigError(f"data.encoding '{encoding}' is not known. Common ones: utf-8, latin-1, utf-16.") from error
+    return UTF_8 if name == "utf-8" else name
+
+
+def damaged(source: Source, error: Exception) -> DataError:
+    """Return the answer to a file that ends too early, or that can't be unpacked."""
+    return DataError(f"data.path: {source.shown} can't be read: {str(error).rstrip('.')}. Is it cut off, or damaged?")
+
+
+def _numbered(text: Iterable[str], sep: str) -> Iterator[Row]:
+    reader, before = csv.reader(chain(text, [END]), delimiter=sep), 0
+    for cells in reader:
+        is_open = bool(cells) and cells[-1].endswith(END)
+        if cells and cells != [END.strip()]:
+            yield Row(cells, before + 1, reader.line_num - is_open, is_open)
+        before = reader.line_num
+
+
+def _marked(source: Source) -> str:
+    try:
+        with _bytes(source) as stream:
+            start = stream.read(4)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(source, error) from error
+    return next((encoding for mark, encoding in MARKS.items() if start.startswith(mark)), UTF_8)
+
+
+def _bytes(source: Source) -> IO[bytes]:
+    return gzip.open(source.file) if source.format == "gzip" else source.file.open("rb")  # type: ignore[return-value]
+
+
+def _undecodable(source: Source, encoding: str) -> int:
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    with _bytes(source) as stream:
+        for part in chain(iter(partial(stream.read, 2**16), b""), [b""]):
+            try:
+                line += _breaks(decoder.decode(part, not part))
+            except UnicodeDecodeError as error:
+                return line + _breaks(error.object[: error.start].decode(error.encoding, errors="ignore"))
+            except UnicodeError:
+                break
+    return line
+
+
+def _breaks(text: str) -> int:
+    return max(text.count("\n"), text.count("\r"))

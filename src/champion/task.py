@@ -1,0 +1,43 @@
+"""Decides what is to be predicted: a number, or one of two or more classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Label: TypeAlias = str | int | bool
+
+REGRESSION, BINARY, MULTICLASS = "regression", "binary", "multiclass"
+NAMES = (REGRESSION, BINARY, MULTICLASS)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of `NAMES`; `classes` are the labels of a classification as the table has them, sorted, and else none."""
+
+    name: str = REGRESSION
+    classes: tuple[Label, ...] = ()
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether one of some classes is predicted, rather than a number."""
+        return self.name != REGRESSION
+
+    @property
+    def metric(self) -> str:
+        """The metric by which models are compared unless another one is asked for; less of it is better."""
+        return "log_loss" if self.is_classification else "rmse"
+
+    @property
+    def positive(self) -> Label:
+        """The class of two that is looked for, as in a test for an illness: the later one, such as 1, True or yes."""
+        return self.classes[-1]
+
+
+def classification(classes: Sequence[Label]) -> Task:
+    """Return the task of telling these classes apart."""
+    return Task(BINARY if len(classes) == 2 else MULTICLASS, tuple(classes))
+
+
+def key(label: Label) -> str:
+    """Return what a class is called where only text will do, as in the names of columns and the keys of JSON."""
+    return str(label).lower() if isinstance(label, bool) else str(label)

@@ -1,0 +1,1 @@
+"""The tests of champion.data, a file for each of its modules."""
