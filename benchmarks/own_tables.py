@@ -1,7 +1,7 @@
 """How good a run with nothing but defaults is on tables of all kinds: `python benchmarks/own_tables.py [table ...]`.
 
-Each table is trained on by `python src/train.py data=csv data.path=… data.target=…` and nothing else. On the same
-training rows a plain random forest, histogram gradient boosting and XGBoost are fitted as their libraries have them, with
+Each table is trained on by `python src/train.py data=csv data.path=… data.target=…` and nothing else. A plain random
+forest, histogram gradient boosting and XGBoost are fitted on the same training rows as their libraries have them, with
 sensible encodings: few categories as 0/1 columns, many as the target's mean, dates as their parts, text left out. All
 are scored on the same held-out rows, by RMSE or log loss; `share` is the run's error as a share of the best of the
 three.

@@ -85,10 +85,8 @@ def test_later_rows_unlike_the_earlier_are_noticed() -> None:
     X["shop"] = np.where(np.arange(2000) > 1700, "new", "old")
     y = pd.Series(rng.normal(size=2000))
     notes = said(dataset(X, y, time=X["day"]))
-    assert notes == [
-        "Held-out rows are unlike the training rows in oil, shop. They come later, so expect the scores to move with the"
-        " next rows."
-    ]
+    unlike = "Held-out rows are unlike the training rows in oil, shop"
+    assert notes == [f"{unlike}. They come later, so expect the scores to move with the next rows."]
 
 
 def test_few_rows_are_no_drift(small: Dataset) -> None:

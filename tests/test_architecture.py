@@ -21,7 +21,7 @@ LAYERS = [
     {"evaluation", "persistence", "pictures", "preparation"},
     {"report", "tracking", "registry"},
     {"finalist", "serving"},
-    {"promotion"},
+    {"promotion", "scoring"},
     {"sweep", "console"},
     {"command"},
     {"__main__"},
@@ -30,7 +30,7 @@ LAYERS = [
 DOORS = {
     "mlflow": {"tracking", "registry"},
     "scipy": {"advice", "promotion"},
-    "pyarrow": {"data"},
+    "pyarrow": {"data", "scoring"},
     "skrub": {"features"},
     "hydra": {"complaint"},
     "optuna": {"trial", "sweep"},

@@ -1,8 +1,11 @@
-"""See who is champion and why, and change it: `python -m champion status | history | promote VERSION | rollback`."""
+"""See who is champion and why, change it, or let it score a file: `python -m champion COMMAND`."""
 
 import argparse
 
 from champion.complaint import one_line_errors
+
+PREDICT = "Write every row of FILE with its prediction; what the server would refuse is refused, by its line."
+WRITTEN = "Columns may come in any order; those that the model doesn't know are carried over."
 
 
 def parse() -> argparse.Namespace:
@@ -19,7 +22,25 @@ def parse() -> argparse.Namespace:
     promote = commands.add_parser("promote", parents=[where], help="make a version the champion, whatever a final said")
     promote.add_argument("version", type=int, metavar="VERSION", help="its number")
     commands.add_parser("rollback", parents=[where], help="make the one before champion again")
+    predict = commands.add_parser(
+        "predict", parents=[where], help="score the rows of a file", description=PREDICT, epilog=WRITTEN
+    )
+    _add_files(predict)
     return parser.parse_args()
+
+
+def _add_files(predict: argparse.ArgumentParser) -> None:
+    predict.add_argument("file", metavar="FILE", help="CSV or Parquet, packed by gzip or not, or its http(s) address")
+    predict.add_argument("-o", "--output", metavar="OUT", help=".csv, .csv.gz or .parquet (default: CSV to the screen)")
+    which = predict.add_mutually_exclusive_group()
+    which.add_argument("--alias", default="champion", help="by the version with this alias (default: %(default)s)")
+    which.add_argument("--version", type=int, metavar="N", help="by this version, whatever its alias")
+    predict.add_argument("--sep", help="what stands between columns (default: as it is found)")
+    predict.add_argument("--encoding", help="of the text (default: UTF-8, or as the file is marked)")
+    predict.add_argument("--decimal", default=".", choices=[".", ","], help="mark of decimals (default: %(default)s)")
+    predict.add_argument(
+        "--missing", action="append", default=[], metavar="WORD", help="means a missing value, as NA does; repeatable"
+    )
 
 
 def main() -> None:
@@ -38,6 +59,24 @@ def main() -> None:
                 command.promote(options.model, options.version)
             case "rollback":
                 command.rollback(options.model)
+            case "predict":
+                _predict(options)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from champion import command
+
+    command.predict(
+        options.file,
+        options.output,
+        name=options.model,
+        version=options.version,
+        alias=options.alias,
+        sep=options.sep,
+        encoding=options.encoding,
+        decimal=options.decimal,
+        missing=options.missing,
+    )
 
 
 if __name__ == "__main__":

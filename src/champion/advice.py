@@ -64,7 +64,8 @@ def _leaks(train: Dataset) -> Iterator[str]:
     for name in some.names(*KINDS):
         if (share := _explained(_as_numbers(some.X[name]), codes, classes=classes)) > TELLS:
             drop = f"data.drop=['{name}'] leaves it out"
-            yield f"Column '{name}' alone tells {share:.1%} of '{train.target}'. Is it known beforehand? If not, {drop}."
+            tells = f"Column '{name}' alone tells {share:.1%} of '{train.target}'"
+            yield f"{tells}. Is it known beforehand? If not, {drop}."
 
 
 def _explained(column: np.ndarray, y: np.ndarray, *, classes: bool) -> float:

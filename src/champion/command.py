@@ -1,8 +1,12 @@
 """Decides what `python -m champion` does: look at who is champion, and change it by hand."""
 
-from champion import console, registry
-from champion.errors import ModelError
+import sys
+from typing import Any
+
+from champion import console, registry, scoring
+from champion.errors import ModelError, shorten
 from champion.registry import Version
+from champion.serving import model
 
 NOBODY = "There is no champion yet, nor a challenger. Train one: `python src/train.py`."
 
@@ -49,6 +53,23 @@ def rollback(name: str | None) -> None:
         if number is None:
             raise ModelError(f"{chosen} had no champion before this one. `python -m champion promote N` chooses one.")
         _crown(registry.get(chosen, number), how="rollback", reason="Champion again{}.")
+
+
+def predict(
+    path: str, output: str | None, *, name: str | None, version: int | None, alias: str, **written: Any
+) -> None:
+    """Score the rows of the file at `path`; `written` says how it is, by the keys of conf/data/csv.yaml.
+
+    The standard output is for rows alone: what else there is to say is said on the other one.
+    """
+    file = scoring.check_output(output, source=path)
+    with scoring.open_table(path, **written) as table:
+        served = model.load(model.find(name, version=version, alias=alias))
+        if lacking := scoring.absent(served, table):
+            print(f"Taken as missing in every row: {shorten(lacking)}", file=sys.stderr)
+        n_rows = scoring.score(served, table, file)
+    by = f"{served.version.name} {served.version.version}"
+    print(f"{n_rows:,} rows predicted by {by}{f' into {output}' if output else ''}", file=sys.stderr)
 
 
 def _crown(version: Version, *, how: str, reason: str) -> None:

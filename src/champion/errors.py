@@ -33,6 +33,17 @@ class RequestError(ChampionError):
         self.status = status
 
 
+class CellError(RequestError):
+    """A cell breaks the rule of its column; `row` counts from 0, and `breaks` says which rule, and how."""
+
+    def __init__(self, column: str, row: int, *, rule: str, found: str) -> None:
+        super().__init__(
+            f"Column '{column}' must hold {rule} in every row, but row {row + 1} holds {found}.", column=column
+        )
+        self.row = row
+        self.breaks = f"column '{column}' must hold {rule}, but holds {found}"
+
+
 class OverloadError(RequestError):
     """The server has more to do than it can; the same request may be answered a second later."""
 

@@ -147,7 +147,7 @@ def cross_validate(
 
 
 def summarise(folds: list[Fold], task: Task) -> dict[str, float]:
-    """Return each metric's mean over the folds as `cv_<metric>`, the task's own with its spread, and the fits' seconds."""
+    """Return each metric's mean over the folds as `cv_<metric>`, the task's own with its spread, and the fits' time."""
     means = {f"cv_{name}": fmean(fold.metrics[name] for fold in folds) for name in metrics_of(task)}
     spread = pstdev(fold.metrics[task.metric] for fold in folds)
     return means | {f"cv_{task.metric}_std": spread, "fit_seconds": sum(fold.fit_seconds for fold in folds)}

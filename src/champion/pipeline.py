@@ -112,7 +112,7 @@ class Folds:
 
 
 def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads: int | None = None) -> Fitted:
-    """Fit a copy of a pipeline, or of a bare estimator, with at most `threads` CPU threads (None: every core that helps).
+    """Fit a copy of a pipeline, or of a bare estimator, with at most `threads` CPU threads (None: all that help).
 
     `X` has the shape (n_rows, n_features), `y` (n_rows,). The copy predicts with one thread: sums then always run in
     the same order, so equal models give equal digits, and a single row is answered without waking a thread pool.

@@ -3,15 +3,15 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from champion.errors import RequestError, did_you_mean, shorten
+from champion.errors import CellError, RequestError, did_you_mean, shorten
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,27 @@ class Column:
     type: str
     required: bool
     date_format: str = ""
+
+    def read(self, text: str) -> Any:
+        """Return the value that `text` stands for in CSV, None for none; `text` itself where it is no such value."""
+        if text == "":
+            return None
+        accepts = KINDS[self.type].accepts
+        for kind in (int, float):
+            if kind in accepts and "_" not in text:  # Python reads 1_000 as a number, nobody else does
+                try:
+                    number = kind(text)
+                except ValueError:
+                    continue
+                return number if kind is int or isfinite(number) else text
+        return {"true": True, "false": False}.get(text.lower(), text) if bool in accepts else text
+
+    def check(self, cells: Sequence[Any]) -> np.ndarray:
+        """Return `cells`, None among them for a missing one, as an array of shape (n_rows,).
+
+        Raises CellError for the first cell of another type; the message doesn't hold its content.
+        """
+        return _array(self, cells)
 
 
 def type_of(values: pd.Series) -> str:
@@ -108,7 +129,7 @@ class Schema:
             if column.name not in values and column.required:
                 raise RequestError(f"Column '{column.name}' is missing.", column=column.name)
         absent = [None] * n_rows
-        return Rows({column.name: _array(column, values.get(column.name, absent)) for column in self.columns}, n_rows)
+        return Rows({column.name: column.check(values.get(column.name, absent)) for column in self.columns}, n_rows)
 
     def join(self, parts: Sequence[Rows]) -> dict[str, np.ndarray | pd.Series]:
         """Return the columns of all parts' rows below each other, each of shape (n_rows,), as a table holds them."""
@@ -164,12 +185,19 @@ def _is_whole(cell: float | None) -> bool:
     return not isinstance(cell, float) or (cell.is_integer() and abs(cell) <= 2**53)
 
 
-FOUND = {str: "text", bool: "true or false", type(None): "nothing", float: "a fraction or too large a number"}
+FOUND = {
+    str: "text",
+    bool: "true or false",
+    type(None): "nothing",
+    float: "a fraction or too large a number",
+    datetime: "a date",
+    date: "a date",
+    time: "a time",
+}
 
 
-def _refusal(column: Column, cells: Sequence[Any], is_wrong: Callable[[Any], bool]) -> RequestError:
+def _refusal(column: Column, cells: Sequence[Any], is_wrong: Callable[[Any], bool]) -> CellError:
     row = next(row for row, cell in enumerate(cells) if is_wrong(cell))
     cell = cells[row]
     found = FOUND.get(type(cell), "too large a number" if isinstance(cell, int) else "a list or an object")
-    says = f"Column '{column.name}' must hold {KINDS[column.type].says} in every row, but row {row + 1} holds {found}."
-    return RequestError(says, column=column.name)
+    return CellError(column.name, row, rule=KINDS[column.type].says, found=found)

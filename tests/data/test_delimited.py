@@ -147,7 +147,7 @@ def test_a_wide_file_is_read(tmp_path: Path) -> None:
 
 def test_rows_come_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file larger than memory is read part by part, and its mistakes are found on the way."""
-    monkeypatch.setattr("champion.data.delimited.BLOCK", 2**16)
+    monkeypatch.setattr("champion.data.delimited.BATCH", 2**16)
     text = "a,b,price\n" + "12345,some words that take room,2.5\n" * 10_000
     with open_source(save(tmp_path, text)) as source:
         sizes = [batch.num_rows for batch in open_delimited(source).batches()]

@@ -104,6 +104,13 @@ def test_a_damaged_gzip_file_is_said_to_be_one(tmp_path: Path, content: bytes) -
         data.load(save(tmp_path, content, "table.csv.gz"), target="price")
 
 
+def test_a_gzip_file_that_is_cut_off_among_odd_bytes_is_said_to_be_so(tmp_path: Path) -> None:
+    """That a file is damaged matters more than its encoding."""
+    content = gzip.compress("größe,price\n1,2\n".encode("latin-1") * 20)[:-9]
+    with pytest.raises(DataError, match=r"^data.path: .*table.csv.gz can't be read: .*Is it cut off, or damaged\?$"):
+        data.load(save(tmp_path, content, "table.csv.gz"), target="price")
+
+
 def test_compression_is_told_from_the_bytes(tmp_path: Path) -> None:
     """A gzip file may be called .csv, and text .csv.gz."""
     expected = data.load(save(tmp_path, plain()), target="price").fingerprint

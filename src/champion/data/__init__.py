@@ -1,7 +1,9 @@
 """What is learned from: where the table lies, what its columns hold, and which of them is to be predicted."""
 
 from champion.data.column import Column, describe
+from champion.data.columnar import Columnar
 from champion.data.dataset import Dataset, Summary
-from champion.data.loading import load
+from champion.data.delimited import MISSING, Delimited
+from champion.data.loading import load, open_table
 
-__all__ = ["Column", "Dataset", "Summary", "describe", "load"]
+__all__ = ["MISSING", "Column", "Columnar", "Dataset", "Delimited", "Summary", "describe", "load", "open_table"]

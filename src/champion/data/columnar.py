@@ -1,6 +1,6 @@
 """Decides how Parquet is read: every cell as the type that the file says, unless it stands for a missing one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,14 @@ class Columnar:
         except (pa.ArrowException, OSError) as error:
             raise _damaged(self.source, error) from error
         return pa.table([_known(cells, [*MISSING, *self.missing]) for cells in table.columns], names=self.names)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows some thousands at a time, so that the file may be larger than memory."""
+        try:
+            for batch in parquet.ParquetFile(self.source.file).iter_batches():
+                yield batch.rename_columns(self.names)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(self.source, error) from error
 
     def where(self, row: int) -> str:
         """Return the name of the row with this number from 0."""

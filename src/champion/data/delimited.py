@@ -22,7 +22,8 @@ SAMPLE = 100  # rows that the separator must fit
 # What pandas takes for a missing value.
 MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"]
 MISSING += ["NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-BLOCK = 2**26  # bytes parsed at a time; no row is longer
+BLOCK = 2**26  # bytes parsed at a time: smaller ones leave memory in pieces
+BATCH = 2**20  # of those that are let go of one by one; Arrow reads 32 ahead, and no row may be longer
 
 Result = TypeVar("Result")
 
@@ -40,13 +41,19 @@ class Delimited:
 
     def read(self) -> pa.Table:
         """Return all rows, every column as text with nulls; raise DataError naming the line that breaks a rule."""
-        table = self._parsed(lambda stream, options: arrow_csv.read_csv(stream, **options))
+        table = self._parsed(
+            lambda stream, options: arrow_csv.read_csv(stream, **options),
+            block=BLOCK,
+            null_values=[*MISSING, *self.missing],
+        )
         self._check_end(table)
         return table
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows some thousands at a time, so that the file may be larger than memory."""
-        reader = self._parsed(lambda stream, options: arrow_csv.open_csv(stream, **options))
+        """Yield the rows some thousands at a time, every cell as written: the file may be larger than memory."""
+        reader = self._parsed(
+            lambda stream, options: arrow_csv.open_csv(stream, **options), block=BATCH, null_values=[]
+        )
         while True:
             try:
                 batch = self._answered(reader.read_next_batch)
@@ -64,20 +71,22 @@ class Delimited:
         """Return the name of the row with this number from 0, as in "houses.csv, line 7"."""
         return f"{self.source.shown}, line {self.line(row)}"
 
-    def _parsed(self, parse: Callable[[pa.NativeFile, dict[str, Any]], Result]) -> Result:
+    def _parsed(
+        self, parse: Callable[[pa.NativeFile, dict[str, Any]], Result], *, block: int, null_values: list[str]
+    ) -> Result:
         compression = "gzip" if self.source.format == "gzip" else None
         options = {
             "read_options": arrow_csv.ReadOptions(
                 column_names=self.names,
                 skip_rows=self.header_lines,
                 encoding="utf8" if self.encoding == UTF_8 else self.encoding,
-                block_size=BLOCK,
+                block_size=block,
             ),
             "parse_options": arrow_csv.ParseOptions(delimiter=self.sep, newlines_in_values=True),
             "convert_options": arrow_csv.ConvertOptions(
                 column_types={name: pa.string() for name in self.names},
-                null_values=[*MISSING, *self.missing],
-                strings_can_be_null=True,
+                null_values=null_values,
+                strings_can_be_null=bool(null_values),
             ),
         }
         return self._answered(lambda: parse(pa.input_stream(str(self.source.file), compression=compression), options))

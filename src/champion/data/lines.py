@@ -47,10 +47,7 @@ def open_rows(source: Source, *, encoding: str, sep: str) -> Iterator[Iterator[R
         with _bytes(source) as stream, io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
             yield _numbered(text, sep)
     except UnicodeError as error:
-        here = (
-            f"{source.shown}, line {_undecodable(source, encoding)}: some bytes are no {encoding.removesuffix('-sig')}"
-        )
-        raise DataError(f"{here}. Name its encoding, as in data.encoding=latin-1, or save it as UTF-8.") from error
+        raise _undecodable(source, encoding) from error
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(source, error) from error
 
@@ -60,7 +57,7 @@ def find_encoding(source: Source, encoding: str | None) -> str:
     if encoding is None:
         return _marked(source)
     try:
-        "".encode(encoding)
+        "".encode(encoding)  # which codecs that aren't of text refuse, such as hex
         name = codecs.lookup(encoding).name
     except LookupError as error:
         raise ConfigError(f"data.encoding '{encoding}' is not known. Common ones: utf-8, latin-1, utf-16.") from error
@@ -94,7 +91,16 @@ def _bytes(source: Source) -> IO[bytes]:
     return gzip.open(source.file) if source.format == "gzip" else source.file.open("rb")  # type: ignore[return-value]
 
 
-def _undecodable(source: Source, encoding: str) -> int:
+def _undecodable(source: Source, encoding: str) -> DataError:
+    try:
+        line = _undecodable_line(source, encoding)
+    except (OSError, EOFError, zlib.error) as error:
+        return damaged(source, error)
+    says = f"{source.shown}, line {line}: some bytes are no {encoding.removesuffix('-sig')}"
+    return DataError(f"{says}. Name its encoding, as in data.encoding=latin-1, or save it as UTF-8.")
+
+
+def _undecodable_line(source: Source, encoding: str) -> int:
     decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     with _bytes(source) as stream:
         for part in chain(iter(partial(stream.read, 2**16), b""), [b""]):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from champion.data import cells, target_column
 from champion.data.column import Column, describe
@@ -41,25 +42,47 @@ def load(
     roles = read_roles(target=target, drop=drop, kinds=kinds, time=time, group=group)
     _check_options(sample=sample, decimal=decimal)
     with open_source(str(path)) as source:
-        file = _opened(source, roles.target, sep=sep, encoding=encoding, missing=listed(missing))
+        file = open_table(source, sep=sep, encoding=encoding, missing=listed(missing))
+        if isinstance(file, Delimited):
+            check_separated(file, target=roles.target)
         roles.check(file.names, source=source.shown)
         values, columns, rows = _columns(file, roles, decimal=decimal, sample=sample)
         where = _where(file, rows)
         y, chosen = target_column.learnable(values.pop(roles.target), task=task, source=source.shown, where=where)
-        used = [column.name for column in columns if column.kind]
-        if not used:
-            raise DataError(f"{source.shown} has no column beside the target '{roles.target}' to predict it from.")
+        times = _time(values[roles.time], where) if roles.time else None
+        groups = _complete(values[roles.group], "data.group", where) if roles.group else None
         return Dataset(
             name=name or source.name,
             source=source.address,
             unit=unit or roles.target,
-            X=pd.DataFrame({column: values[column] for column in used}),
+            X=_features(values, columns, target=roles.target, source=source),
             y=y,
             columns=columns,
             task=chosen,
-            time=_time(values[roles.time], where) if roles.time else None,
-            group=_complete(values[roles.group], "data.group", where) if roles.group else None,
+            time=times,
+            group=groups,
         )
+
+
+def _features(values: dict[str, pd.Series], columns: Sequence[Column], *, target: str, source: Source) -> pd.DataFrame:
+    """Return the columns that are used as one table, and let go of what they were read from."""
+    used = [column.name for column in columns if column.kind]
+    if not used:
+        left_out = "".join(f" Column '{column.name}' is left out: {column.why}." for column in columns[:3])
+        raise DataError(f"{source.shown} has no column beside the target '{target}' to predict it from.{left_out}")
+    X = pd.DataFrame({name: values[name] for name in used})
+    values.clear()
+    pa.default_memory_pool().release_unused()
+    return X
+
+
+def open_table(
+    source: Source, *, sep: str | None = None, encoding: str | None = None, missing: Sequence[str] = ()
+) -> Delimited | Columnar:
+    """Open the file as what it is; raise DataError where it is no table."""
+    if source.format == "parquet":
+        return open_columnar(source, missing=missing)
+    return open_delimited(source, sep=sep, encoding=encoding, missing=missing)
 
 
 def _check_options(*, sample: int | None, decimal: str) -> None:
@@ -67,16 +90,6 @@ def _check_options(*, sample: int | None, decimal: str) -> None:
         raise ConfigError(f"data.sample must be a whole number of rows from 1, or null for all, but got {sample!r}.")
     if decimal not in (".", ","):
         raise ConfigError(f"data.decimal must be '.' or ',', but got {decimal!r}.")
-
-
-def _opened(
-    source: Source, target: str, *, sep: str | None, encoding: str | None, missing: Sequence[str]
-) -> Delimited | Columnar:
-    if source.format == "parquet":
-        return open_columnar(source, missing=missing)
-    file = open_delimited(source, sep=sep, encoding=encoding, missing=missing)
-    check_separated(file, target=target)
-    return file
 
 
 def _columns(

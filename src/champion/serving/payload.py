@@ -3,13 +3,12 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from typing import Any
 
 import orjson
 
 from champion.errors import RequestError
-from champion.schema import KINDS, Schema
+from champion.schema import Schema
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -94,19 +93,7 @@ def _read_csv(body: bytes, schema: Schema) -> Columns:
     if not rows:
         raise RequestError("The body must begin with a header line.")
     columns = _rows(rows[0], rows[1:], "")
-    types = {name: KINDS[column.type].accepts for name, column in schema.names.items()}
-    return {name: [_cell(text, types.get(name, frozenset())) for text in cells] for name, cells in columns.items()}
-
-
-def _cell(text: str, accepts: frozenset[type]) -> Any:
-    """Return the value that `text` stands for in a column of these types; text where it stands for none of them."""
-    if text == "":
-        return None
-    for kind in (int, float):
-        if kind in accepts and "_" not in text:  # Python reads 1_000 as a number, nobody else does
-            try:
-                number = kind(text)
-            except ValueError:
-                continue
-            return number if isfinite(number) else text
-    return {"true": True, "false": False}.get(text.lower(), text) if bool in accepts else text
+    known = schema.names
+    return {
+        name: [known[name].read(text) for text in cells] if name in known else cells for name, cells in columns.items()
+    }

@@ -1,0 +1,162 @@
+"""Decides what the cells of a file are to a model: the server's check of a column, many cells at a time.
+
+What Arrow converts at once is what the server's check makes of the same cells; whenever that isn't sure, the server's
+check decides, cell by cell.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+
+from champion.data.cells import is_text
+from champion.data.delimited import MISSING
+from champion.errors import CellError, RequestError
+from champion.schema import DATE, KINDS, NUMBER, TEXT, TRUTH, WHOLE, Column, Rows, Schema
+
+EXACT = 2**53  # the last whole number that a float tells from its neighbours
+PLAIN = {  # types with fewer functions, and what holds the same
+    pa.string_view(): pa.string(),
+    pa.large_string(): pa.string(),
+    pa.float16(): pa.float32(),
+}
+
+
+def check(schema: Schema, batch: pa.RecordBatch, *, decimal: str, missing: Sequence[str]) -> Rows:
+    """Return the columns of `batch` that the model wants, in its order and types; the others don't matter.
+
+    Text stands for what it says, with `decimal` for the point, and for nothing where it is one of the words for a
+    missing value. Raises CellError for the first cell of a column that breaks its rule.
+    """
+    arrays = {}
+    for column in schema.columns:
+        if column.name in batch.schema.names:
+            cells = _present(batch.column(column.name), [*MISSING, *missing])
+            arrays[column.name] = _array(column, cells, decimal)
+        else:
+            arrays[column.name] = column.check([None] * batch.num_rows)
+    return Rows(arrays, batch.num_rows)
+
+
+def _present(cells: pa.Array, missing: Sequence[str]) -> pa.Array:
+    """Return the cells with nulls where one stands for a missing value."""
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    cells = cells.cast(PLAIN.get(cells.type, cells.type))
+    if pa.types.is_floating(cells.type):
+        cells = compute.if_else(compute.is_nan(cells), None, cells)
+    words = missing if is_text(cells.type) else missing[len(MISSING) :]
+    absent = [value for word in words if (value := _as(word, cells.type)) is not None]
+    if not absent:
+        return cells
+    return compute.if_else(compute.is_in(cells, value_set=pa.array(absent, cells.type)), None, cells)
+
+
+def _as(word: str, dtype: pa.DataType) -> Any:
+    """Return what the word means in a column of this type, or None where it means nothing."""
+    try:
+        return pa.scalar(word).cast(dtype).as_py()
+    except pa.ArrowException:
+        return None
+
+
+def _array(column: Column, cells: pa.Array, decimal: str) -> np.ndarray:
+    kind = KINDS[column.type]
+    if kind is TEXT and not is_text(cells.type):
+        cells = _written(cells)
+    if kind in (NUMBER, WHOLE) and is_text(cells.type) and decimal != ".":
+        cells = compute.replace_substring(cells, decimal, ".")
+    converted = None
+    if not (column.required and cells.null_count):
+        converted = CONVERSIONS[kind](column, cells)
+    return column.check(_values(column, cells)) if converted is None else converted
+
+
+def _written(cells: pa.Array) -> pa.Array:
+    """Return typed cells as CSV would say them; what no text stands for stays as it is."""
+    try:
+        return cells.cast(pa.string())
+    except pa.ArrowException:
+        return cells
+
+
+def _values(column: Column, cells: pa.Array) -> list[Any]:
+    """Return the cells as the Python values that the server's check knows."""
+    if not is_text(cells.type):
+        return cells.to_pylist()  # type: ignore[no-any-return]
+    if KINDS[column.type] is TEXT:
+        return cells.to_pylist()  # type: ignore[no-any-return]
+    return [None if text is None else column.read(text.strip()) for text in cells.to_pylist()]
+
+
+def _numbers(_column: Column, cells: pa.Array) -> np.ndarray | None:
+    dtype = cells.type
+    if not (is_text(dtype) or pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)):
+        return None
+    try:
+        numbers = cells.cast(pa.float64(), safe=False)
+    except pa.ArrowException:
+        return None
+    array: np.ndarray = numbers.to_numpy(zero_copy_only=False)
+    return array if np.isfinite(array).sum() == len(array) - cells.null_count else None
+
+
+def _whole_numbers(column: Column, cells: pa.Array) -> np.ndarray | None:
+    array = _numbers(column, cells)
+    if array is None:
+        return None
+    known = array[~np.isnan(array)]
+    if (np.abs(known) > EXACT).any() or (known % 1 != 0).any():
+        return None
+    return array if cells.null_count else array.astype(np.int64)
+
+
+def _texts(_column: Column, cells: pa.Array) -> np.ndarray | None:
+    return cells.to_numpy(zero_copy_only=False).astype(object) if is_text(cells.type) else None
+
+
+def _truths(_column: Column, cells: pa.Array) -> np.ndarray | None:
+    if is_text(cells.type):
+        words = compute.utf8_lower(cells)
+        truths = compute.index_in(words, value_set=pa.array(["false", "true"]))
+        if truths.null_count > cells.null_count:
+            return None
+        cells = truths.cast(pa.bool_())
+    return cells.to_numpy(zero_copy_only=False) if pa.types.is_boolean(cells.type) else None
+
+
+def _dates(column: Column, cells: pa.Array) -> np.ndarray | None:
+    if is_text(cells.type):
+        return _written_dates(column, cells)
+    if pa.types.is_date(cells.type):
+        cells = cells.cast(pa.timestamp("ms"))
+    if not pa.types.is_timestamp(cells.type):
+        return None
+    years = compute.year(cells).fill_null(1).to_numpy()
+    if len(strange := np.flatnonzero((years < 1) | (years > 9999))):
+        raise CellError(column.name, int(strange[0]), rule=DATE.says, found="a year outside of 1 to 9999")
+    moments = _cut(cells, pa.timestamp("us", cells.type.tz)).cast(pa.timestamp("us"))
+    return moments.to_numpy(zero_copy_only=False).astype(DATE.dtype)  # type: ignore[no-any-return]
+
+
+def _written_dates(column: Column, cells: pa.Array) -> np.ndarray | None:
+    """Return the dates of the cells, where each different word is one: most days stand in many rows."""
+    encoded = cells.dictionary_encode()
+    words = [column.read(word.strip()) for word in encoded.dictionary.to_pylist()]
+    try:
+        dates = column.check([*words, None] if cells.null_count else words)
+    except RequestError:
+        return None
+    positions = encoded.indices.fill_null(-1).to_numpy()
+    found: np.ndarray = dates[positions]
+    return found
+
+
+def _cut(moments: pa.Array, dtype: pa.DataType) -> pa.Array:
+    """Return moments in another unit; what is finer than that is cut off."""
+    return moments.cast(options=compute.CastOptions(target_type=dtype, allow_time_truncate=True))
+
+
+CONVERSIONS = {NUMBER: _numbers, WHOLE: _whole_numbers, TEXT: _texts, TRUTH: _truths, DATE: _dates}
