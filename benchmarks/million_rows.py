@@ -1,4 +1,4 @@
-"""What a million rows of 20 columns take: `python benchmarks/million_rows.py [rows]`.
+"""What a million rows of 20 columns take: `python -m benchmarks.million_rows [rows]`.
 
 A table of fractions, whole numbers and two categories is written as CSV and trained on with model=xgboost as a process
 of its own: cross-validated, held out, registered. Its peak memory is that beyond a process that only imports the same,
@@ -6,7 +6,6 @@ told as a share of what the loaded table takes.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,10 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.run_overhead import IMPORTS, measure
 from champion import data
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-IMPORTS = "import hydra, xgboost; from champion import console, finalist, promotion, report, split, tracking"
 
 
 def make(n_rows: int) -> pd.DataFrame:
@@ -31,16 +28,6 @@ def make(n_rows: int) -> pd.DataFrame:
     noise = rng.normal(size=n_rows)
     y = 3 * columns["x0"] + columns["x1"] * columns["x2"] + 2 * (columns["kind"] == "kind 1") + noise
     return pd.DataFrame(columns | {"y": y.round(4)})
-
-
-def measure(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Return the wall time of a process in seconds, and its peak memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"{command} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1000
 
 
 def main(n_rows: int) -> None:

@@ -1,4 +1,4 @@
-"""How good a run with nothing but defaults is on tables of all kinds: `python benchmarks/own_tables.py [table ...]`.
+"""How good a run with nothing but defaults is on tables of all kinds: `python -m benchmarks.own_tables [table ...]`.
 
 Each table is trained on by `python src/train.py data=csv data.path=… data.target=…` and nothing else. A plain random
 forest, histogram gradient boosting and XGBoost are fitted on the same training rows as their libraries have them, with
@@ -32,11 +32,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, TargetEncoder
 from xgboost import XGBClassifier, XGBRegressor
 
+from benchmarks.tables import TABLES, Table
 from champion import data, split
 from champion.data import Dataset
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.tables import TABLES, Table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HOUSING = {"path": "pkg://champion.datasets/california_housing.csv.gz", "target": "median_house_value"}

@@ -3,20 +3,25 @@
 import csv
 import gzip
 import io
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from champion import data, pipeline, registry, scoring, tracking
 from champion.data import Dataset
-from champion.errors import ChampionError
+from champion.errors import CellError, ChampionError
 from champion.registry import CHAMPION
+from champion.schema import Column, Schema
+from champion.scoring.cells import check
 from champion.serving import model
 from champion.serving.model import ServedModel
 from tests.conftest import REPOSITORY, Home, recipe
@@ -191,6 +196,71 @@ def test_cell_that_the_server_would_refuse_is_named(
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 
+WORDS = ["1", "+5", " 5 ", "5.", "1e3", "-.5", "3.0", "3.5", str(2**53), str(2**53 + 1), str(2**63), "9" * 400, "1e400"]
+WORDS += ["inf", "NAN", "0x1F", "1_0", "\uff11", "", " ", "NA", "true", "FALSE", " true", "yes", "a\0b"]
+WORDS += [
+    "2024-05-31",
+    "31/05/2024",
+    " 2024-05-31",
+    "2024-05-31T10:00:00+02:00",
+    "0001-01-01T00:00+05:00",
+    "2024-02-30",
+]
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("kind", ["double", "long", "boolean", "string", "datetime"])
+def test_many_cells_at_once_are_what_the_server_makes_of_each(kind: str, required: bool) -> None:
+    """Whatever is written in a cell: the value of the fast way is that of the server's check, or both refuse it."""
+    column = Column("x", kind, required, "%d/%m/%Y")
+    for word in WORDS:
+        cell = None if word in data.MISSING else word if kind == "string" else column.read(word.strip())
+        batch = pa.record_batch({"x": [word]})
+        try:
+            alone = column.check([cell])
+        except CellError as error:
+            with pytest.raises(CellError, match=error.breaks.removeprefix("column 'x' ").partition(",")[0]):
+                check(Schema([column]), batch, decimal=".", missing=[])
+        else:
+            found = check(Schema([column]), batch, decimal=".", missing=[]).arrays["x"]
+            assert (found.dtype, str(found)) == (alone.dtype, str(alone)), word
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "found"),
+    [
+        ("double", pa.array([10**17], pa.timestamp("ms")), "text"),
+        ("double", pa.array([1], pa.timestamp("ns", "UTC")), "a date"),
+        ("double", pa.array([b"x"]), "bytes"),
+        ("long", pa.array([2**64 - 1], pa.uint64()), "too large a number"),
+        ("long", pa.array([3.5], pa.float32()), "a fraction or too large a number"),
+        ("boolean", pa.array([1]), "a number"),
+        ("datetime", pa.array([5], pa.duration("s")), "a span of time"),
+        ("datetime", pa.array([10**17], pa.timestamp("ms")), "a year outside of 1 to 9999"),
+        ("string", pa.array([["a"]]), "a list or an object"),
+    ],
+)
+def test_typed_cell_of_another_kind_is_named(kind: str, cells: pa.Array, found: str) -> None:
+    """Parquet holds things that no JSON does, and each is called what it is."""
+    with pytest.raises(CellError, match=f"but row 1 holds {found}"):
+        check(Schema([Column("x", kind, True)]), pa.record_batch({"x": cells}), decimal=".", missing=[])
+
+
+def test_typed_cells_are_taken_as_they_are_learned() -> None:
+    """Spans of time are seconds, whole numbers may be floats, moments are in UTC, and numbers can be names."""
+    cells = {
+        "span": pa.array([1500], pa.duration("ms")),
+        "whole": pa.array([3.0]),
+        "moment": pa.array([10**9], pa.timestamp("s", "Europe/Berlin")),
+        "name": pa.array([10115]),
+        "gap": pa.array([-999]),
+    }
+    kinds = {"span": "double", "whole": "long", "moment": "datetime", "name": "string", "gap": "double"}
+    schema = Schema([Column(name, kind, name != "gap") for name, kind in kinds.items()])
+    found = check(schema, pa.record_batch(cells), decimal=".", missing=["-999"]).arrays
+    assert [str(array[0]) for array in found.values()] == ["1.5", "3", "2001-09-09T01:46:40.000000", "10115", "nan"]
+
+
 def test_column_that_is_missing_or_taken_is_named(prices: ServedModel, tmp_path: Path) -> None:
     """A misspelt column finds its name, and no column of the file is overwritten."""
     misspelt = write(tmp_path / "a.csv", rows(3), [*HEADER[:2], "room", *HEADER[3:]])
@@ -242,6 +312,18 @@ def test_command_prints_csv_or_writes_a_file(scored: Home, tmp_path: Path) -> No
     assert refused.stderr.startswith("Error: Several models have a champion: ")
 
 
+def test_killed_command_leaves_nothing(scored: Home, tmp_path: Path) -> None:
+    """Whoever ends the command finds neither a file of some of the rows nor a draft."""
+    file = write(tmp_path / "new.csv", rows(2000) * 400)
+    command = [sys.executable, "-m", "champion", "predict", str(file), "-o", str(tmp_path / "scored.csv")]
+    with subprocess.Popen([*command, "--model", "prices"], env=scored.env, cwd=REPOSITORY) as process:
+        while process.poll() is None and not list(tmp_path.glob(".*draft")):
+            time.sleep(0.01)
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
 PEAK = """
 import resource, runpy, sys
 sys.argv = ["champion", *sys.argv[1:]]
@@ -251,10 +333,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 
 def test_memory_doesnt_grow_with_the_file(scored: Home, tmp_path: Path) -> None:
-    """Four times the rows take hardly more memory: what is written is let go of."""
+    """A file of 200 MB takes hardly more memory than one of 40 MB: what is written is let go of."""
     peaks = []
-    for times in (300, 1200):
-        file = write(tmp_path / f"{times}.csv", rows(2000) * times)
+    wide = [[*row, "remark " * 150] for row in rows(500)]
+    for times in (80, 400):
+        file = write(tmp_path / f"{times}.csv", wide * times, [*HEADER, "remark"])
         options = ["predict", str(file), "-o", str(tmp_path / "scored.csv"), "--model", "prices"]
         command = [sys.executable, "-c", PEAK, *options]
         done = subprocess.run(command, env=scored.env, cwd=REPOSITORY, capture_output=True, text=True, check=False)

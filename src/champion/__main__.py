@@ -1,6 +1,8 @@
 """See who is champion and why, change it, or let it score a file: `python -m champion COMMAND`."""
 
 import argparse
+import signal
+import sys
 
 from champion.complaint import one_line_errors
 
@@ -66,6 +68,7 @@ def main() -> None:
 def _predict(options: argparse.Namespace) -> None:
     from champion import command
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # which takes the draft away
     command.predict(
         options.file,
         options.output,

@@ -65,9 +65,9 @@ def predict(
     file = scoring.check_output(output, source=path)
     with scoring.open_table(path, **written) as table:
         served = model.load(model.find(name, version=version, alias=alias))
+        n_rows = scoring.score(served, table, file)
         if lacking := scoring.absent(served, table):
             print(f"Taken as missing in every row: {shorten(lacking)}", file=sys.stderr)
-        n_rows = scoring.score(served, table, file)
     by = f"{served.version.name} {served.version.version}"
     print(f"{n_rows:,} rows predicted by {by}{f' into {output}' if output else ''}", file=sys.stderr)
 

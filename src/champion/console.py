@@ -83,13 +83,18 @@ def columns(found: pd.DataFrame) -> None:
             heading, justify="right" if heading == "missing" else "left", overflow="ellipsis", no_wrap=True
         )
     for name, kind, holds, missing, treated in found.head(MOST_COLUMNS).astype(object).to_numpy():
-        shown = (name, kind or "-", holds, f"{missing:.1%}" if missing else "-", treated)
+        shown = (name, kind or "-", holds, _share(missing), treated)
         table.add_row(*(escape(word) for word in shown))
     console.print()
     _whole(table)
     if len(found) > MOST_COLUMNS:
         console.print(f"… and {len(found) - MOST_COLUMNS:,} more, in columns.csv")
     console.print()
+
+
+def _share(missing: float) -> str:
+    """Return a share in percent, of which a tiny one isn't none."""
+    return "-" if missing == 0 else "< 0.1%" if missing < 0.0005 else f"{missing:.1%}"
 
 
 def advice(lines: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from math import inf, isfinite
 from typing import Any
@@ -190,14 +190,21 @@ FOUND = {
     bool: "true or false",
     type(None): "nothing",
     float: "a fraction or too large a number",
-    datetime: "a date",
     date: "a date",
     time: "a time",
+    timedelta: "a span of time",
+    bytes: "bytes",
 }
 
 
 def _refusal(column: Column, cells: Sequence[Any], is_wrong: Callable[[Any], bool]) -> CellError:
     row = next(row for row, cell in enumerate(cells) if is_wrong(cell))
-    cell = cells[row]
-    found = FOUND.get(type(cell), "too large a number" if isinstance(cell, int) else "a list or an object")
-    return CellError(column.name, row, rule=KINDS[column.type].says, found=found)
+    return CellError(column.name, row, rule=KINDS[column.type].says, found=_found(column, cells[row]))
+
+
+def _found(column: Column, cell: Any) -> str:
+    if type(cell) in (int, float) and type(cell) not in KINDS[column.type].accepts:
+        return "a number"
+    if type(cell) is int:
+        return "too large a number"
+    return next((says for kind, says in FOUND.items() if isinstance(cell, kind)), "a list or an object")

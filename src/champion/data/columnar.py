@@ -31,7 +31,7 @@ class Columnar:
             table = parquet.ParquetFile(self.source.file).read()
         except (pa.ArrowException, OSError) as error:
             raise _damaged(self.source, error) from error
-        return pa.table([_known(cells, [*MISSING, *self.missing]) for cells in table.columns], names=self.names)
+        return pa.table([known(cells, [*MISSING, *self.missing]) for cells in table.columns], names=self.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows some thousands at a time, so that the file may be larger than memory."""
@@ -66,10 +66,10 @@ def _damaged(source: Source, error: Exception) -> DataError:
     return DataError(f"data.path: {source.shown} can't be read as Parquet: {reason}. Is it cut off, or damaged?")
 
 
-def _known(cells: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
-    """Return the cells with nulls in the place of those that `missing` names."""
+def known(cells: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
+    """Return the cells with nulls in the place of those that `missing` names, and in types that Arrow has all for."""
     if pa.types.is_dictionary(cells.type):
-        return _known(cells.cast(cells.type.value_type), missing).dictionary_encode()
+        return known(cells.cast(cells.type.value_type), missing).dictionary_encode()
     cells = cells.cast(SAME.get(cells.type, cells.type))
     absent = [value for word in missing if (value := _as(word, cells.type)) is not None]
     if not absent:

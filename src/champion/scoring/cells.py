@@ -11,17 +11,13 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from champion.data.cells import is_text
+from champion.data.cells import A_SECOND, is_text
+from champion.data.columnar import known
 from champion.data.delimited import MISSING
 from champion.errors import CellError, RequestError
 from champion.schema import DATE, KINDS, NUMBER, TEXT, TRUTH, WHOLE, Column, Rows, Schema
 
-EXACT = 2**53  # the last whole number that a float tells from its neighbours
-PLAIN = {  # types with fewer functions, and what holds the same
-    pa.string_view(): pa.string(),
-    pa.large_string(): pa.string(),
-    pa.float16(): pa.float32(),
-}
+EXACT = 2**53  # from which on a float may be another whole number's too
 
 
 def check(schema: Schema, batch: pa.RecordBatch, *, decimal: str, missing: Sequence[str]) -> Rows:
@@ -42,24 +38,8 @@ def check(schema: Schema, batch: pa.RecordBatch, *, decimal: str, missing: Seque
 
 def _present(cells: pa.Array, missing: Sequence[str]) -> pa.Array:
     """Return the cells with nulls where one stands for a missing value."""
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_decode()
-    cells = cells.cast(PLAIN.get(cells.type, cells.type))
-    if pa.types.is_floating(cells.type):
-        cells = compute.if_else(compute.is_nan(cells), None, cells)
-    words = missing if is_text(cells.type) else missing[len(MISSING) :]
-    absent = [value for word in words if (value := _as(word, cells.type)) is not None]
-    if not absent:
-        return cells
-    return compute.if_else(compute.is_in(cells, value_set=pa.array(absent, cells.type)), None, cells)
-
-
-def _as(word: str, dtype: pa.DataType) -> Any:
-    """Return what the word means in a column of this type, or None where it means nothing."""
-    try:
-        return pa.scalar(word).cast(dtype).as_py()
-    except pa.ArrowException:
-        return None
+    cells = known(cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells, missing)
+    return compute.if_else(compute.is_nan(cells), None, cells) if pa.types.is_floating(cells.type) else cells
 
 
 def _array(column: Column, cells: pa.Array, decimal: str) -> np.ndarray:
@@ -85,14 +65,25 @@ def _written(cells: pa.Array) -> pa.Array:
 def _values(column: Column, cells: pa.Array) -> list[Any]:
     """Return the cells as the Python values that the server's check knows."""
     if not is_text(cells.type):
-        return cells.to_pylist()  # type: ignore[no-any-return]
+        return _typed(cells)
     if KINDS[column.type] is TEXT:
         return cells.to_pylist()  # type: ignore[no-any-return]
     return [None if text is None else column.read(text.strip()) for text in cells.to_pylist()]
 
 
+def _typed(cells: pa.Array) -> list[Any]:
+    if pa.types.is_decimal(cells.type):
+        cells = cells.cast(pa.float64())
+    try:
+        return cells.to_pylist()  # type: ignore[no-any-return]
+    except (OverflowError, ValueError):  # a date beyond those of Python
+        return cells.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
+
+
 def _numbers(_column: Column, cells: pa.Array) -> np.ndarray | None:
     dtype = cells.type
+    if pa.types.is_duration(dtype):
+        return _seconds(cells)
     if not (is_text(dtype) or pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)):
         return None
     try:
@@ -103,12 +94,18 @@ def _numbers(_column: Column, cells: pa.Array) -> np.ndarray | None:
     return array if np.isfinite(array).sum() == len(array) - cells.null_count else None
 
 
+def _seconds(spans: pa.Array) -> np.ndarray:
+    """Return spans of time in seconds, as they are learned."""
+    numbers: np.ndarray = spans.cast(pa.int64()).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return numbers / A_SECOND[spans.type.unit]
+
+
 def _whole_numbers(column: Column, cells: pa.Array) -> np.ndarray | None:
     array = _numbers(column, cells)
     if array is None:
         return None
     known = array[~np.isnan(array)]
-    if (np.abs(known) > EXACT).any() or (known % 1 != 0).any():
+    if (np.abs(known) >= EXACT).any() or (known % 1 != 0).any():
         return None
     return array if cells.null_count else array.astype(np.int64)
 
