@@ -41,7 +41,7 @@ def test_column_that_knows_the_answer_is_named(small: Dataset, noise: float) -> 
     )
     notes = [note for note in said(many) if "alone" in note]
     assert [note[:12] for note in notes] == ["Column 'tax'"]
-    assert notes[0].endswith("data.drop=['tax'] leaves it out.")
+    assert notes[0].endswith("\"data.drop=['tax']\" leaves it out.")
 
 
 def test_category_that_knows_the_class_is_named(small: Dataset) -> None:
@@ -58,7 +58,7 @@ def test_category_that_knows_the_class_is_named(small: Dataset) -> None:
 def test_index_is_left_out_and_said(small: Dataset) -> None:
     """A column that numbers the rows is no feature, and the note says how to use it all the same."""
     [note] = said(dataset(small.X.assign(id=range(1, 201)), small.y))
-    assert note == "Column 'id' numbers the rows, so it is left out; data.kinds.number=['id'] uses it."
+    assert note == """Column 'id' numbers the rows, so it is left out; "data.kinds.number=['id']" uses it."""
 
 
 def test_zero_and_one_as_numbers_are_noticed(small: Dataset) -> None:

@@ -11,7 +11,8 @@ from scipy.stats import ks_2samp
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from champion.data import Dataset
-from champion.data.column import KINDS
+from champion.data.column import CATEGORY, KINDS, NUMBER
+from champion.data.remedy import override
 from champion.errors import shorten
 
 LOOKED_AT = 2000  # rows of each part, drawn at random: enough to see what is worth saying
@@ -30,8 +31,9 @@ def advise(dataset: Dataset, train: Dataset, test: Dataset) -> list[str]:
 def _index(dataset: Dataset) -> Iterator[str]:
     for column in dataset.columns:
         if column.why in ("numbers the rows", "names the rows"):
-            use = f"data.kinds.{'number' if column.why.startswith('numbers') else 'category'}=['{column.name}'] uses it"
-            yield f"Column '{column.name}' {column.why}, so it is left out; {use}."
+            kind = NUMBER if column.why.startswith("numbers") else CATEGORY
+            use = override(f"data.kinds.{kind}", [column.name])
+            yield f"Column '{column.name}' {column.why}, so it is left out; {use} uses it."
 
 
 def _shares_as_numbers(dataset: Dataset) -> Iterator[str]:
@@ -63,9 +65,8 @@ def _leaks(train: Dataset) -> Iterator[str]:
     codes = pd.factorize(some.y, sort=True)[0] if classes else some.y.to_numpy()
     for name in some.names(*KINDS):
         if (share := _explained(_as_numbers(some.X[name]), codes, classes=classes)) > TELLS:
-            drop = f"data.drop=['{name}'] leaves it out"
             tells = f"Column '{name}' alone tells {share:.1%} of '{train.target}'"
-            yield f"{tells}. Is it known beforehand? If not, {drop}."
+            yield f"{tells}. Is it known beforehand? If not, {override('data.drop', [name])} leaves it out."
 
 
 def _explained(column: np.ndarray, y: np.ndarray, *, classes: bool) -> float:
