@@ -67,7 +67,8 @@ def train_one(cfg: DictConfig) -> float:
     console.advice(table.advice)
 
     with _start_run(cfg, table, params) as run:
-        run.log_files(report.write_columns(run.folder, found))
+        if not trial.is_running():  # all trials have the same columns
+            run.log_files(report.write_columns(run.folder, found))
         with console.folds(cfg.n_splits, table.train) as show:
 
             def on_fold(fold: evaluation.Fold) -> None:

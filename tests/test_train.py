@@ -107,10 +107,11 @@ def test_run_says_which_data_code_and_command_made_it(housing: Home) -> None:
 
 
 def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> None:
-    """The artifacts hold the resolved config, the report, importance as CSV and picture, and two pictures."""
+    """The artifacts hold the resolved config, the report, what was done with each column, importance and pictures."""
     run = run_of(housing, "random_forest_200")
     kept = {file.path for file in housing.client.list_artifacts(run.info.run_id)}
     assert kept == {
+        "columns.csv",
         "config.yaml",
         "evaluation_report.json",
         "feature_importance.csv",

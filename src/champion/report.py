@@ -1,6 +1,7 @@
 """Decides what a run leaves to look at: a report in JSON, what was done with each column, and how much each matters."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -46,7 +47,8 @@ def feature_importance(model: Pipeline, test: Dataset, *, seed: int) -> pd.DataF
     Columns `feature` and `rmse_increase`, in the target's unit, or `log_loss_increase`.
     Source: Breiman, Random Forests, Machine Learning 45 (2001), section 10.
     """
-    with parallel_config(backend="threading", n_jobs=-1):
+    # Threads of scikit-learn that set filters of warnings at the same time leave those of each other behind.
+    with warnings.catch_warnings(), parallel_config(backend="threading", n_jobs=-1):
         found = permutation_importance(
             model,
             test.X,
