@@ -1,10 +1,11 @@
 """Decides how features and estimator become one model, what a fold is to it, and how many threads a fit may use."""
 
+import ctypes
 import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
@@ -102,13 +103,16 @@ class Folds:
         return (self._encoded(*parts) for parts in self.rows)
 
     def _encoded(self, fit_rows: np.ndarray, validation_rows: np.ndarray) -> EncodedFold:
-        own, learned, validation = clone(self.features), self.train.take(fit_rows), self.train.take(validation_rows)
+        own, learned = clone(self.features), self.train.take(fit_rows)
+        y = learned.y
         try:
-            X = own.fit_transform(learned.X, learned.y)
+            X = own.fit_transform(learned.X, y)
         except (ValueError, TypeError) as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
             raise ConfigError(f"The features can't be fitted: {reason}.") from error
-        return EncodedFold(X, learned.y, own.transform(validation.X), validation.y)
+        del learned  # before the other rows are taken
+        validation = self.train.take(validation_rows)
+        return EncodedFold(X, y, own.transform(validation.X), validation.y)
 
 
 def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads: int | None = None) -> Fitted:
@@ -137,6 +141,8 @@ def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads
     seconds = time.perf_counter() - started
     if threaded:
         bare(model).set_params(n_jobs=1)
+    if X.size > CELLS_PER_THREAD:
+        _give_back()
     return Fitted(model, seconds)
 
 
@@ -173,6 +179,12 @@ def _can_set_aside(estimator: BaseEstimator, y: pd.Series) -> bool:
     """Tell whether there are enough rows for those by which boosting stops early, which hold some of every class."""
     counts = y.value_counts() if is_classifier(estimator) else pd.Series([len(y)])
     return bool(counts.min() > 1 and len(y) * (estimator.validation_fraction or 0.1) >= max(len(counts), 2))
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: glibc would keep what a large fit took, in pieces that the next can't use."""
+    with suppress(AttributeError, OSError, TypeError):  # another system's library has no such function, and no need
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @cache

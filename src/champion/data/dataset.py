@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from champion.data.column import Column
 from champion.redaction import redact
@@ -62,7 +63,9 @@ class Dataset:
     @cached_property
     def row_hashes(self) -> np.ndarray:
         """A whole number for each row, of shape (n_rows,), that is the same wherever the same values stand."""
-        return pd.util.hash_pandas_object(self.table, index=False).to_numpy()
+        hashes = pd.util.hash_pandas_object(self.table, index=False).to_numpy()
+        pa.default_memory_pool().release_unused()  # what text took meanwhile
+        return hashes
 
     @cached_property
     def fingerprint(self) -> str:
