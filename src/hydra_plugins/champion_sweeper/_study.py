@@ -5,7 +5,7 @@ The queue is the budget: a worker takes the next waiting trial until none is lef
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -67,15 +68,21 @@ class Store:
 
     def take(self) -> FrozenTrial | None:
         """Make the next waiting trial this process's own, or return None where none is waiting."""
-        for trial in self.trials(TrialState.WAITING):
-            with suppress(UpdateFinishedTrialError):
-                if self.storage.set_trial_state_values(self._id(trial), TrialState.RUNNING):
-                    return trial
+        with self._alone():
+            for trial in self.trials(TrialState.WAITING):
+                with suppress(UpdateFinishedTrialError):
+                    if self.storage.set_trial_state_values(self._id(trial), TrialState.RUNNING):
+                        return trial
         return None
 
     def start(self, trial: FrozenTrial, **options: Any) -> optuna.Trial:
         """Return the trial as one that suggests values; `options` are those of `study`."""
         return optuna.Trial(self.study(**options), self._id(trial))
+
+    def _alone(self) -> AbstractContextManager[Any]:
+        """Let one process at a time take a trial from SQLite, which can't lock a row, as other databases do."""
+        file = make_url(self.url).database if self.url.startswith("sqlite:") else None
+        return FileLock(f"{file}.lock") if file else nullcontext()
 
     def _id(self, trial: FrozenTrial) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
