@@ -13,6 +13,7 @@ from mlflow.entities import Run as MlflowRun
 from champion import tracking
 from champion.data import Dataset
 from champion.errors import ConfigError, TrackingError
+from champion.tracking import process
 from tests.conftest import Home
 
 
@@ -155,3 +156,19 @@ def test_ui_command_is_bare_where_mlflow_looks_by_itself(home: Home, monkeypatch
     assert tracking.ui_command() == f"mlflow ui --backend-store-uri {home.uri}"
     monkeypatch.chdir(home.folder)
     assert tracking.ui_command() == "mlflow ui"
+
+
+def test_run_that_ends_while_it_is_looked_at_stays_finished(
+    home: Home, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends between being listed as running and its process being looked for was not killed."""
+    running = start(home, small)
+    running.__enter__()
+
+    def is_alive(_: Path) -> bool:
+        running.__exit__(None, None, None)
+        return False
+
+    monkeypatch.setattr(process, "_is_alive", is_alive)
+    process.close_killed_runs(only_run(home).info.experiment_id)
+    assert only_run(home).info.status == "FINISHED"

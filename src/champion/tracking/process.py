@@ -54,7 +54,8 @@ def close_killed_runs(experiment_id: str) -> None:
     client = MlflowClient()
     mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     for run in client.search_runs([experiment_id], mine):
-        if not _is_alive(Path(run.data.tags.get("output_dir", ""))):
+        gone = not _is_alive(Path(run.data.tags.get("output_dir", "")))
+        if gone and client.get_run(run.info.run_id).info.status == "RUNNING":  # it may have ended since it was listed
             client.set_tag(run.info.run_id, "reason", "its process was killed")
             client.set_terminated(run.info.run_id, "KILLED")
 

@@ -179,7 +179,10 @@ def close_lost(store: Store, folder: Path, *, blame: bool = False) -> None:
     for trial in store.trials(TrialState.RUNNING):
         if _is_lost(trial, folder):
             again = not (blame and RETRY in trial.user_attrs)
-            store.note(trial, LOST if again else REASON, "its worker died")
+            try:
+                store.note(trial, LOST if again else REASON, "its worker died")
+            except UpdateFinishedTrialError:
+                continue  # it had just finished, and its worker was out of work
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
             if again:
                 study.enqueue_trial(trial.params, user_attrs={RETRY: trial.number})
