@@ -141,9 +141,13 @@ def _params(cfg: DictConfig, task: "Task") -> dict[str, Any]:
     """Return what distinguishes runs, flat and under the names that the command line uses."""
     choices = HydraConfig.get().runtime.choices
     chosen = {group: choices[group] for group in ("model", "data", "features")}
-    options = {**cfg.features, **cfg.model}
+    options = {**_plain(cfg.features), **_plain(cfg.model)}
     plain = {key: value for key, value in options.items() if key not in ("_target_", "random_state")}
     return chosen | {"task": task.name} | plain | {key: cfg[key] for key in SPLIT}
+
+
+def _plain(group: DictConfig) -> dict[str, Any]:
+    return {str(key): value for key, value in OmegaConf.to_container(group, resolve=True).items()}  # type: ignore[union-attr]
 
 
 def _run_name(params: dict[str, Any]) -> str:

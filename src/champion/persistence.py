@@ -13,6 +13,9 @@ from champion.pipeline import bare
 
 # Beside what skops trusts by itself (scikit-learn's and NumPy's public types). None of them runs code when loaded.
 TRUSTED_TYPES = [
+    "champion.features.places.NeighboursTarget",
+    "champion.features.places.Rotations",
+    "champion.features.ratios.Ratios",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.model_selection._split.KFold",
@@ -48,5 +51,5 @@ def requirements(model: Pipeline) -> list[str]:
     """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
     parts = [bare(model), *model.named_steps["features"].named_transformers_.values()]
     libraries = {type(part).__module__.partition(".")[0].replace("sklearn", "scikit-learn") for part in parts}
-    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | libraries - {"builtins"}
+    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | libraries - {"builtins", "champion"}
     return [f"{package}=={version(package)}" for package in sorted(packages)]

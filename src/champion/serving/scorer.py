@@ -43,6 +43,8 @@ class Scorer:
                 encoded.append(np.column_stack(block))
             elif isinstance(names, str):
                 encoded.append(np.asarray(transformer.transform(pd.Series(block[0], name=names))))
+            elif not hasattr(transformer, "feature_names_in_"):  # asks for no names
+                encoded.append(transformer.transform(np.column_stack(block)))
             else:
                 encoded.append(transformer.transform(pd.DataFrame(dict(zip(names, block, strict=True)))))
         return pipeline.predict(self._model.steps[-1][1], np.hstack(encoded), task=self._task)

@@ -10,6 +10,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from champion import features
 from champion.data import Dataset, describe
+from champion.errors import ConfigError
 from champion.task import classification
 from tests.conftest import dataset, recipe
 
@@ -105,3 +106,41 @@ def test_columns_whose_gaps_are_filled_are_known(small: Dataset) -> None:
     )
     assert features.imputed(other.fit(small.X)) == {"size", "age"}
     assert features.imputed(recipe(small).fit(small.X)) == set()
+
+
+def geographic(table: Dataset, **options: object) -> ColumnTransformer:
+    """Return the recipe with few of everything."""
+    given = {"coordinates": None, "n_angles": 3, "n_neighbours": [2, 5], "max_ratios": 2, **options}
+    return features.geographic(table, max_categories=20, text_components=5, seed=42, **given)  # type: ignore[arg-type]
+
+
+def test_coordinates_bring_rotations_and_neighbours(small: Dataset) -> None:
+    """A table with places gets three more axes, and six columns of what the neighbours' target is."""
+    places = small.X.assign(lat=np.linspace(34, 35, 200), lon=np.linspace(-118, -117, 200))
+    table = dataset(places, small.y)
+    fitted = geographic(table, max_ratios=0).fit(places, small.y)
+    names = list(fitted.get_feature_names_out())
+    assert len(names) == len(recipe(table).fit(places, small.y).get_feature_names_out()) + 3 + 6
+    assert features.treatments(geographic(table))["lat"] == "as they are, rotations, target of neighbours"
+
+
+def test_table_without_coordinates_is_plain(small: Dataset) -> None:
+    """Where there are no places and nothing grows together, geographic features are the plain ones."""
+    assert features.treatments(geographic(small)) == features.treatments(recipe(small))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"coordinates": ["size", "place"]}, "features.coordinates must be two columns of numbers"),
+        ({"coordinates": ["size"]}, "features.coordinates must be two columns of numbers"),
+        ({"n_angles": 0}, "features.n_angles must be a whole number from 1, but got 0"),
+        ({"n_neighbours": []}, r"features.n_neighbours must list whole numbers"),
+        ({"n_neighbours": [0]}, "features.n_neighbours must be a whole number from 1, but got 0"),
+        ({"max_ratios": -1}, "features.max_ratios must be a whole number from 0, but got -1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(small: Dataset, options: dict[str, object], told: str) -> None:
+    """Rule, value and the config's key are named."""
+    with pytest.raises(ConfigError, match=told):
+        geographic(small, **options)

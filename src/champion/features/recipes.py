@@ -1,4 +1,7 @@
-"""Decides how columns become numbers; each recipe is one option of the config group `features`."""
+"""Decides how columns become numbers: each kind in its own way, and what several of them say together."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -9,7 +12,12 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from champion.data import Dataset
 from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.errors import ConfigError
+from champion.features.places import NeighboursTarget, Rotations
+from champion.features.places import coordinates as coordinates_of
+from champion.features.ratios import Ratios, related
 from champion.task import REGRESSION
+
+Block: TypeAlias = tuple[str, BaseEstimator | str, list[str] | str]  # name, transformer, columns
 
 
 def plain(train: Dataset, *, max_categories: int | None, text_components: int, seed: int) -> ColumnTransformer:
@@ -22,25 +30,81 @@ def plain(train: Dataset, *, max_categories: int | None, text_components: int, s
     """
     _check("max_categories", max_categories, allowed=max_categories is None)
     _check("text_components", text_components)
+    return _together(_plain(train, max_categories=max_categories, text_components=text_components, seed=seed))
+
+
+def geographic(
+    train: Dataset,
+    *,
+    coordinates: Sequence[str] | None,
+    n_angles: int,
+    n_neighbours: Sequence[int],
+    max_ratios: int,
+    **options: Any,
+) -> ColumnTransformer:
+    """Return what `plain` does with its `options`, and columns that several of `train` make together.
+
+    Those are at most `max_ratios` ratios of columns that grow together, and for the two `coordinates`, latitude and
+    longitude in degrees (None: found by their names), rotations by `n_angles` angles and what the target of the
+    nearest `n_neighbours` training rows is. A table without coordinates has ratios alone. Raises ConfigError for
+    coordinates that are no columns of numbers, and for numbers that can't be meant.
+    """
+    _check("n_angles", n_angles, fewest=1)
+    _check("max_ratios", max_ratios, fewest=0)
+    if not n_neighbours:
+        raise ConfigError("features.n_neighbours must list whole numbers, as in [5,15,50], but got [].")
+    for number in n_neighbours:
+        _check("n_neighbours", number, fewest=1)
+    blocks = plain(train, **options).transformers
+    if pairs := related(train.X[train.names(NUMBER)], most=max_ratios):
+        names = list(dict.fromkeys(name for pair in pairs for name in pair))
+        positions = [(names.index(one), names.index(other)) for one, other in pairs]
+        blocks.append(("ratios", Ratios(positions), names))
+    if places := _coordinates(train, coordinates):
+        neighbours = NeighboursTarget(list(n_neighbours), classes=train.task.is_classification)
+        blocks += [("rotations", Rotations(n_angles), places), ("target of neighbours", neighbours, places)]
+    return _together(blocks)
+
+
+def _coordinates(train: Dataset, given: Sequence[str] | None) -> list[str] | None:
+    numbers = train.names(NUMBER)
+    if given is None:
+        return coordinates_of(train.X[numbers])
+    if len(given) != 2 or not set(given) <= set(numbers):
+        raise ConfigError(
+            f"features.coordinates must be two columns of numbers, latitude and longitude, but got {list(given)}."
+            f" Columns of numbers: {', '.join(numbers) or 'none'}."
+        )
+    return list(given)
+
+
+def _together(blocks: Sequence[Block]) -> ColumnTransformer:
+    return ColumnTransformer([block for block in blocks if block[2]], verbose_feature_names_out=False)
+
+
+def _plain(train: Dataset, *, max_categories: int | None, text_components: int, seed: int) -> list[Block]:
     few, many = _by_number(train, max_categories)
     target_type = "continuous" if train.task.name == REGRESSION else train.task.name
     own_rows_apart = KFold(5, shuffle=True, random_state=seed)
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=max_categories, sparse_output=False, dtype="float32"
     )
-    blocks: list[tuple[str, BaseEstimator | str, list[str] | str]] = [
+    return [
         *(("as they are" + n, "passthrough", names) for n, names in _by_type(train)),
         ("0/1 columns", one_hot, few),
         ("mean of the target", TargetEncoder(target_type=target_type, cv=own_rows_apart), many),
         *((f"parts of the date {n}", _date_parts(), name) for n, name in enumerate(train.names(DATE))),
         *((f"words of the text {n}", _words(text_components, seed), name) for n, name in enumerate(train.names(TEXT))),
     ]
-    return ColumnTransformer([block for block in blocks if block[2]], verbose_feature_names_out=False)
 
 
 def treatments(recipe: ColumnTransformer) -> dict[str, str]:
-    """Return how each column is treated, in a word or three."""
-    return {column: name.rstrip(" 0123456789") for name, _, columns in recipe.transformers for column in named(columns)}
+    """Return how each column is treated, in a word or three for each way."""
+    ways: dict[str, list[str]] = {}
+    for name, _, columns in recipe.transformers:
+        for column in named(columns):
+            ways.setdefault(column, []).append(name.rstrip(" 0123456789"))
+    return {column: ", ".join(of_column) for column, of_column in ways.items()}
 
 
 def imputed(fitted: ColumnTransformer) -> set[str]:
@@ -55,9 +119,9 @@ def named(columns: list[str] | str) -> list[str]:
     return [columns] if isinstance(columns, str) else list(columns)
 
 
-def _check(key: str, value: int | None, *, allowed: bool = False) -> None:
-    if not allowed and (type(value) is not int or value < 2):
-        raise ConfigError(f"features.{key} must be a whole number from 2, but got {value!r}.")
+def _check(key: str, value: int | None, *, allowed: bool = False, fewest: int = 2) -> None:
+    if not allowed and (type(value) is not int or value < fewest):
+        raise ConfigError(f"features.{key} must be a whole number from {fewest}, but got {value!r}.")
 
 
 def _by_number(train: Dataset, max_categories: int | None) -> tuple[list[str], list[str]]:

@@ -1,0 +1,46 @@
+"""Decides which columns are worth dividing by each other: those that grow together, as rooms and households do."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+GROW_TOGETHER = 0.7  # correlation of their logarithms
+
+
+def related(X: pd.DataFrame, *, most: int) -> list[tuple[str, str]]:
+    """Return at most so many pairs of positive columns of `X` whose logarithms correlate, the closest ones first."""
+    positive = [name for name in X.columns if X[name].min() > 0 and X[name].nunique() > 2]
+    together = X[positive].astype(float).transform(np.log).corr(min_periods=3).to_numpy()
+    pairs = [pair for pair in combinations(range(len(positive)), 2) if together[pair] >= GROW_TOGETHER]
+    closest = sorted(pairs, key=lambda pair: -together[pair])[:most]
+    return [(positive[one], positive[other]) for one, other in closest]
+
+
+class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The first column of each pair divided by the second, of shape (n_rows, n_pairs).
+
+    `pairs` are positions among the columns that it is given. What is divided by zero is missing.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
+        self.pairs = pairs
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "Ratios":  # noqa: ARG002
+        """Learn nothing but the columns' names."""
+        self.n_features_in_ = X.shape[1]
+        self.names_ = [str(name) for name in getattr(X, "columns", range(X.shape[1]))]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the ratios."""
+        values = np.asarray(X, dtype=float)
+        above, below = (values[:, [pair[side] for pair in self.pairs]] for side in (0, 1))
+        divided: np.ndarray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+        return divided
+
+    def get_feature_names_out(self, _: object = None) -> np.ndarray:
+        """Name each ratio after its columns, as in rooms_per_household."""
+        return np.array([f"{self.names_[one]}_per_{self.names_[other]}" for one, other in self.pairs], dtype=object)
