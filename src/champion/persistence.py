@@ -9,13 +9,19 @@ from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from champion.errors import ModelError
-from champion.pipeline import bare
+from champion.pipeline import learners
 
 # Beside what skops trusts by itself (scikit-learn's and NumPy's public types). None of them runs code when loaded.
 TRUSTED_TYPES = [
+    "catboost.core.CatBoostClassifier",
+    "catboost.core.CatBoostRegressor",
     "champion.features.places.NeighboursTarget",
     "champion.features.places.Rotations",
     "champion.features.ratios.Ratios",
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.model_selection._split.KFold",
@@ -49,7 +55,7 @@ def load(folder: str | Path) -> Pipeline:
 
 def requirements(model: Pipeline) -> list[str]:
     """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
-    parts = [bare(model), *model.named_steps["features"].named_transformers_.values()]
+    parts = [*learners(model), *model.named_steps["features"].named_transformers_.values()]
     libraries = {type(part).__module__.partition(".")[0].replace("sklearn", "scikit-learn") for part in parts}
     packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | libraries - {"builtins", "champion"}
     return [f"{package}=={version(package)}" for package in sorted(packages)]
