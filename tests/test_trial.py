@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from champion import trial
-from hydra_plugins.champion_sweeper import running
+from hydra_plugins.champion_sweeper import LAST_JOB, running
 
 
 def test_run_on_its_own_has_nobody_to_tell() -> None:
@@ -39,3 +39,23 @@ def test_hopeless_trial_is_ended_by_its_report() -> None:
     with running(study.ask()):
         assert trial.was_pruned(ended.value)
         assert not trial.was_pruned(ValueError())
+
+
+def test_trial_whose_time_is_over_ends_after_a_fold() -> None:
+    """It is pruned, unless that fold was the last one: then it is as good as complete."""
+    study = optuna.create_study(pruner=optuna.pruners.NopPruner())
+    with running(study.ask(), is_over=lambda: True):
+        trial.report(1.0, 5, last=True)
+        with pytest.raises(optuna.TrialPruned, match="The time is over after step 1: 1"):
+            trial.report(1.0, 1)
+    with running(study.ask()):
+        trial.report(1.0, 1)
+
+
+def test_trial_says_how_long_the_last_job_takes() -> None:
+    """The study keeps it; outside a sweep there is no last job."""
+    trial.expect_last_job(3.0)
+    study = optuna.create_study()
+    with running(study.ask()):
+        trial.expect_last_job(7.0)
+    assert study.trials[0].user_attrs[LAST_JOB] == 7.0

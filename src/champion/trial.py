@@ -1,8 +1,8 @@
 """Decides what a run tells the study whose trial it is; a run on its own has nobody to tell."""
 
-from hydra_plugins.champion_sweeper import current_trial, report
+from hydra_plugins.champion_sweeper import current_trial, expect_last_job, report
 
-__all__ = ["is_running", "link", "name", "parent", "report", "tags", "was_pruned"]
+__all__ = ["expect_last_job", "is_running", "link", "name", "parent", "report", "tags", "was_pruned"]
 
 RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
 

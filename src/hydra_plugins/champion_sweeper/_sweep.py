@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,9 +25,12 @@ from hydra_plugins.champion_sweeper._study import REASON, Store
 from hydra_plugins.champion_sweeper._worker import Limits, Worker
 
 
-def sweep(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
+def sweep(
+    arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig, began: float
+) -> None:
     """Search the space of `arguments`; leave the study, a leaderboard, pictures, and the best overrides.
 
+    The timeout counts from `began`, in seconds since the epoch.
     Raises SweepError for what can't be begun and when too many trials fail, SystemExit when it is told to stop.
     """
     setup_globals()
@@ -45,8 +47,8 @@ def sweep(arguments: list[str], *, task: TaskFunction, hydra_context: HydraConte
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
 
-    deadline = None if settings.timeout is None else time.time() + settings.timeout
-    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate)
+    deadline = None if settings.timeout is None else began + settings.timeout
+    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=bool(settings.last_job))
     with _told_to_stop(store, folder), _context(settings, study, folder):
         search(Worker(task, hydra_context, config, space, store, limits), folder=folder)
         if elsewhere := store.trials(TrialState.RUNNING):
@@ -56,7 +58,10 @@ def sweep(arguments: list[str], *, task: TaskFunction, hydra_context: HydraConte
         best = space.overrides(_results.leaders(study)[0].params) if len(directions) == 1 else []
         _console.results(study, space, store=store, best=_program(best) if best else None)
     if best and settings.last_job:
-        _launch.job(task, best, hydra_context=hydra_context, config=config, number=len(study.trials), folder=folder)
+        more = [str(override) for override in settings.last_job_overrides]
+        _launch.job(
+            task, [*best, *more], hydra_context=hydra_context, config=config, number=len(study.trials), folder=folder
+        )
 
 
 def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: DictConfig) -> Space:

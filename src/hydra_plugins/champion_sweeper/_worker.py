@@ -5,8 +5,9 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from omegaconf import DictConfig
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.champion_sweeper import _alive, _job, running
+from hydra_plugins.champion_sweeper import LAST_JOB, _alive, _job, running
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._study import REASON, TWIN, WORKER, Store, counted
 
@@ -27,18 +28,39 @@ STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIG
 
 @dataclass(frozen=True)
 class Limits:
-    """When workers stop: after so many trials, at a time (seconds since the epoch), at a share of failed trials."""
+    """When workers stop: after so many trials, at a share of failed ones, in time for the last job.
+
+    `deadline` is when the command is to have ended, in seconds since the epoch; `last_job` whether there is such a job.
+    """
 
     n_trials: int | None
     deadline: float | None
     failure_rate: float
+    last_job: bool = False
 
     def reached(self, store: Store) -> bool:
         """Tell whether no further trial may begin."""
-        if self.deadline is not None and time.time() >= self.deadline:
+        if self._left(store, beside=min) <= 0:
             return True
         begun = [trial for trial in counted(store) if trial.state is not TrialState.WAITING]
         return self.too_many_failed(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
+
+    def is_over(self, store: Store) -> bool:
+        """Tell whether a running trial has no more time; where none is complete yet, it goes on."""
+        return self._left(store) <= 0 and bool(store.trials(TrialState.COMPLETE))
+
+    def _left(self, store: Store, *, beside: Callable[[list[float]], float] | None = None) -> float:
+        """Return the seconds until the last job must begin, less one more trial's of those that are complete.
+
+        The last job takes as long as the jobs say, or as the longest trial.
+        """
+        if self.deadline is None:
+            return math.inf
+        complete = store.trials(TrialState.COMPLETE)
+        took = [trial.duration.total_seconds() for trial in complete if trial.duration is not None]
+        told = [trial.user_attrs[LAST_JOB] for trial in complete if LAST_JOB in trial.user_attrs]
+        last_job = max(told or took, default=0.0) if self.last_job else 0.0
+        return self.deadline - time.time() - last_job - (beside(took) if beside and took else 0.0)
 
     def too_many_failed(self, trials: Sequence[FrozenTrial]) -> bool:
         """Tell whether more trials have failed than the whole study may have; without a total, ten count as many."""
@@ -95,7 +117,7 @@ class Worker:
                 self._copy(trial, twin)
                 return
             config, context = self.space.compose(params), self.hydra_context
-            with running(trial):
+            with running(trial, is_over=partial(self.limits.is_over, self.store)):
                 returned = _job.run(self.task, config, number=trial.number, hydra_context=context, quiet=True)
             self._tell(trial, returned)
         except optuna.TrialPruned:

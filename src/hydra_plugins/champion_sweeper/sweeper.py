@@ -1,5 +1,6 @@
 """Hydra's door to the study: what `-m` does. Light, since Hydra imports it at every start."""
 
+import time
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+BEGAN = time.time()  # of the command, almost: what came before is Python's and Hydra's own start
 DEFAULTS: dict[str, Any] = {
     "n_trials": 30,  # in all, also when a study goes on; None: no end but the timeout
-    "timeout": None,  # seconds of search; a trial that has begun is finished
+    "timeout": None,  # seconds of the whole command; the search ends in time for the last job
     "workers": 1,  # trials at a time: local processes with Hydra's basic launcher, else jobs of its launcher
     "direction": "minimize",  # or maximize; a list where the job returns several numbers
     "params": {},  # the space, in Hydra's sweep grammar, where the command line sweeps no value
@@ -21,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "max_failure_rate": 0.5,  # share of the trials that may fail before the sweep gives up
     "may_change": [],  # keys of the configuration that may differ when a study goes on
     "last_job": False,  # run the best overrides once more, as an ordinary job, when the search has ended
+    "last_job_overrides": [],  # what it is given beside them
     "context": None,  # a context manager, made with the study and its folder, that is held open meanwhile
 }
 
@@ -46,7 +49,7 @@ class StudySweeper(Sweeper):
 def _run(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
     from hydra_plugins.champion_sweeper._sweep import sweep  # Optuna takes half a second
 
-    sweep(arguments, task=task, hydra_context=hydra_context, config=config)
+    sweep(arguments, task=task, hydra_context=hydra_context, config=config, began=BEGAN)
 
 
 ConfigStore.instance().store(

@@ -1,0 +1,68 @@
+"""champion_sweeper/_worker.py: when no further trial begins."""
+
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hydra_plugins.champion_sweeper import LAST_JOB
+from hydra_plugins.champion_sweeper._study import Store, create
+from hydra_plugins.champion_sweeper._worker import Limits
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return a fresh study's store."""
+    kept = Store(str(tmp_path / "study.journal"), "toy")
+    create(kept, directions=["minimize"], made_with={})
+    return kept
+
+
+def done(seconds: float, *, last_job: float | None = None) -> FrozenTrial:
+    """Return a complete trial that took so long."""
+    trial = create_trial(value=1.0, user_attrs={} if last_job is None else {LAST_JOB: last_job})
+    trial.datetime_complete = datetime.now()
+    trial.datetime_start = trial.datetime_complete - timedelta(seconds=seconds)
+    return trial
+
+
+def limits(seconds: float | None, *, last_job: bool = True) -> Limits:
+    """Return limits with so many seconds to go."""
+    return Limits(None, None if seconds is None else time.time() + seconds, 0.5, last_job=last_job)
+
+
+@pytest.mark.parametrize(
+    ("left", "last_job", "over"),
+    [(100, True, False), (35, True, True), (35, False, False), (5, False, True), (None, True, False)],
+)
+def test_search_leaves_time_for_the_last_job(store: Store, left: float | None, last_job: bool, over: bool) -> None:
+    """A trial takes 10 s and the last job 30: with 35 s left none begins, but where there is no last job."""
+    store.study().add_trials([done(10, last_job=30), done(20, last_job=25)])
+    assert limits(left, last_job=last_job).reached(store) is over
+
+
+def test_last_job_takes_as_long_as_the_longest_trial_unless_told(store: Store) -> None:
+    """A job that tells nothing is taken to last as long again as the slowest trial did."""
+    store.study().add_trials([done(10), done(20)])
+    assert limits(25).reached(store)
+    assert not limits(35).reached(store)
+
+
+def test_running_trial_goes_on_where_none_is_complete(store: Store) -> None:
+    """Late as it is, the first trial isn't ended, or there would be no model at all."""
+    assert not limits(-1).is_over(store)
+    store.study().add_trial(done(1))
+    assert limits(-1).is_over(store)
+    assert not limits(60).is_over(store)
+
+
+def test_trial_that_was_pruned_says_nothing_of_the_time(store: Store) -> None:
+    """How long a trial takes is learned from complete ones."""
+    pruned = done(1, last_job=1000)
+    pruned.state = TrialState.PRUNED
+    store.study().add_trial(pruned)
+    assert not limits(100).reached(store)
+    assert optuna.load_study(study_name="toy", storage=store.storage).trials[0].state is TrialState.PRUNED
