@@ -7,7 +7,9 @@ import gc
 import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +25,17 @@ from champion.home import home
 from champion.redaction import redact
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from champion.evaluation import Fold
     from champion.finalist import Finalist
     from champion.preparation import Prepared
     from champion.promotion import Rule
     from champion.task import Task
+    from champion.team import Member
     from champion.tracking import Run
 
+EXPLAINED_AND_REGISTERED = 8  # seconds that the end of a run takes
 SPLIT = ("seed", "test_size", "n_splits")
 
 # A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
@@ -47,7 +54,7 @@ def train_one(cfg: DictConfig) -> float:
     """Cross-validate one model, track it and, if `promote`, put it forward as challenger; return the objective."""
     imported = "mlflow" in sys.modules
     # Imported here because they take seconds, and --help and --cfg do without them.
-    from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, tracking, trial
+    from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, team, tracking, trial
     from champion.features import treatments
 
     if not imported:
@@ -59,28 +66,29 @@ def train_one(cfg: DictConfig) -> float:
     split, features = {key: cfg[key] for key in SPLIT}, instantiate(cfg.features, _partial_=True)
     table = preparation.prepare(cfg.data, features, task=cfg.task, **split, keep=trial.is_running())
     task, objective = table.train.task, evaluation.objective(cfg.objective, table.train.task)
-    made = instantiate(cfg.model, _target_=pipeline.class_for(task, cfg.model._target_))
-    estimator, threads, params = pipeline.for_task(task, made), _threads(cfg), _params(cfg, task)
+    estimator, params = _estimator(_plain(cfg.model), task), _params(cfg, task)
     console.opening(table.data, table.train, table.test, told=bool(cfg.task), model=params["model"], seed=cfg.seed)
     found = report.columns(table.train, treatments(table.features))
     console.columns(found)
     console.advice(table.advice)
 
+    members = _members(cfg, table)
+
     with _start_run(cfg, table, params) as run:
         if not trial.is_running():  # all trials have the same columns
             run.log_files(report.write_columns(run.folder, found))
-        with console.folds(cfg.n_splits, table.train) as show:
-
-            def on_fold(fold: evaluation.Fold) -> None:
-                show(fold)
-                trial.report(fold.metrics[objective.removeprefix("cv_")], step=fold.number)
-
-            done = evaluation.cross_validate(estimator, table.folds, task=task, threads=threads, on_fold=on_fold)
+        known = next((one.folds for one in members if one.model == _plain(cfg.model)), None)
+        done = known or _cross_validate(cfg, estimator, table, objective=objective)
+        if known and (formed := _form_team(cfg, members, table, run)):
+            estimator, done = formed
         metrics, promote = evaluation.summarise(done, task), cfg.promote and not trial.is_running()
+        if trial.is_running():
+            _tell_last_job(cfg, done)
+            team.keep(run.folder, done, model=_plain(cfg.model), beside=_beside(cfg, table))
         if promote:
             model = pipeline.build(table.features, estimator)
             challenger = finalist.prepare(
-                model, table.train, table.test, threads=threads, seed=cfg.seed, folder=run.folder
+                model, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
             )
             metrics |= challenger.metrics | {"fit_seconds": metrics["fit_seconds"] + challenger.fit_seconds}
         run.log_metrics(metrics)
@@ -92,6 +100,73 @@ def train_one(cfg: DictConfig) -> float:
         serve = _put_forward(cfg, challenger, table, run=run, metrics=metrics, rule=rule) if promote else None
     console.closing(run, ui=tracking.ui_command(), serve=serve)
     return metrics[objective]
+
+
+def _estimator(model: Mapping[str, Any], task: "Task") -> "BaseEstimator":
+    """Return the estimator of a model's configuration, for the task at hand."""
+    from champion import pipeline
+
+    return pipeline.for_task(task, instantiate({**model, "_target_": pipeline.class_for(task, model["_target_"])}))
+
+
+def _cross_validate(
+    cfg: DictConfig, estimator: "BaseEstimator", table: "Prepared", *, objective: str
+) -> Sequence["Fold"]:
+    """Fit and score the folds; show each as it is done, and tell the sweep, which may see no use in going on."""
+    from champion import console, evaluation, trial
+
+    with console.folds(cfg.n_splits, table.train) as show:
+
+        def on_fold(fold: "Fold") -> None:
+            show(fold)
+            value = fold.metrics[objective.removeprefix("cv_")]
+            trial.report(value, step=fold.number, last=fold.number == cfg.n_splits)
+
+        return evaluation.cross_validate(
+            estimator, table.folds, task=table.train.task, threads=_threads(cfg), on_fold=on_fold
+        )
+
+
+def _members(cfg: DictConfig, table: "Prepared") -> list["Member"]:
+    """Return the trials of the sweep whose last job this is, if it is one."""
+    from champion import team
+
+    if type(cfg.team.size) is not int or cfg.team.size < 1:
+        raise ConfigError(f"team.size must be a whole number from 1, but got {cfg.team.size!r}.")
+    if cfg.team.sweep is None:
+        return []
+    return team.read(Path(cfg.team.sweep), table.validation, table.train.task, beside=_beside(cfg, table))
+
+
+def _form_team(
+    cfg: DictConfig, members: Sequence["Member"], table: "Prepared", run: "Run"
+) -> tuple["BaseEstimator", Sequence["Fold"]] | None:
+    """Return the blend of the best trials, and what the folds show of it, where it is better than the best alone."""
+    from champion import console, pipeline, team
+
+    task = table.train.task
+    formed = team.form(members, table.validation, task, size=cfg.team.size)
+    if formed is None:
+        return None
+    run.set_tags({"team": formed.said})
+    console.line("team", formed.said)
+    estimators = {member.name: _estimator(member.model, task) for member in formed.weights}
+    return pipeline.team(estimators, list(formed.weights.values())), formed.folds
+
+
+def _beside(cfg: DictConfig, table: "Prepared") -> dict[str, Any]:
+    """Return what trials must have in common, beside their models, to be compared row by row."""
+    split = {key: cfg[key] for key in SPLIT}
+    return {"features": _plain(cfg.features), "data": table.data.fingerprint, "task": table.data.task, **split}
+
+
+def _tell_last_job(cfg: DictConfig, done: Sequence["Fold"]) -> None:
+    """Tell the sweep how long the last job will take, if all members of a team are like this trial."""
+    from champion import trial
+
+    fit = sum(fold.fit_seconds for fold in done) / (cfg.n_splits - 1)
+    members = min(cfg.team.size, HydraConfig.get().job.num + 1)
+    trial.expect_last_job(fit * members + EXPLAINED_AND_REGISTERED)
 
 
 def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> AbstractContextManager["Run"]:
@@ -170,7 +245,14 @@ def _command() -> str:
     return redact(shlex.join(["python", "src/train.py", *HydraConfig.get().overrides.task]))
 
 
+def _joint_search(*models: str) -> str:
+    """Return, in Hydra's grammar, the choice between those models whose library is installed, if they need one."""
+    extras = {"lightgbm", "catboost"}
+    return f"choice({','.join(model for model in models if model not in extras or find_spec(model))})"
+
+
 home()  # conf/ needs CHAMPION_HOME
+OmegaConf.register_new_resolver("joint_search", _joint_search, replace=True)
 
 if __name__ == "__main__":
     with one_line_errors():

@@ -111,7 +111,10 @@ def test_best_trial_is_trained_once_more_and_promoted(swept: Home) -> None:
     assert "mlflow.parentRunId" not in run.data.tags
     results = yaml.safe_load((swept.folder / "multirun" / "prices" / "optimization_results.yaml").read_text())
     assert (results["best_trial"], results["best_value"]) == (best.number, best.value)
-    assert shlex.split(run.data.tags["command"])[2:] == [*results["best_overrides"]]
+    assert shlex.split(run.data.tags["command"])[2:] == [
+        *results["best_overrides"],
+        f"team.sweep={swept.folder}/multirun/prices",
+    ]
 
 
 def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:

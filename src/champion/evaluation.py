@@ -1,8 +1,8 @@
 """Decides how a model is judged: which metrics, on which rows; what follows from them is promotion's decision."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, median, pstdev
 
 import numpy as np
@@ -38,11 +38,15 @@ TIMED_ROWS = 50
 
 @dataclass(frozen=True)
 class Fold:
-    """What one fold showed: its number from 1, the metrics on its validation rows, the seconds of its fit."""
+    """What one fold showed: its number from 1, the metrics on its validation rows, the seconds of its fit.
+
+    `predicted` is what was predicted for them, of shape (n_rows,), or (n_rows, n_classes).
+    """
 
     number: int
     metrics: dict[str, float]
     fit_seconds: float
+    predicted: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
 
 def metrics_of(task: Task) -> tuple[str, ...]:
@@ -140,13 +144,13 @@ def cross_validate(
     for fold in folds:
         fitted = fit(estimator, fold.X, fold.y, threads=threads)
         predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
-        done.append(Fold(len(done) + 1, score(fold.y_validation, predicted, task), fitted.seconds))
+        done.append(Fold(len(done) + 1, score(fold.y_validation, predicted, task), fitted.seconds, predicted))
         del fold, fitted, predicted  # before the next fold is encoded: both are large
         on_fold(done[-1])
     return done
 
 
-def summarise(folds: list[Fold], task: Task) -> dict[str, float]:
+def summarise(folds: Sequence[Fold], task: Task) -> dict[str, float]:
     """Return each metric's mean over the folds as `cv_<metric>`, the task's own with its spread, and the fits' time."""
     means = {f"cv_{name}": fmean(fold.metrics[name] for fold in folds) for name in metrics_of(task)}
     spread = pstdev(fold.metrics[task.metric] for fold in folds)

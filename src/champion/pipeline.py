@@ -3,7 +3,7 @@
 import ctypes
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import pandas as pd
 from joblib import cpu_count
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import gen_even_slices
 from threadpoolctl import ThreadpoolController
@@ -74,12 +74,25 @@ def for_task(task: Task, estimator: BaseEstimator) -> BaseEstimator:
     return VotingClassifier([("estimator", estimator)], voting="soft")
 
 
+def team(estimators: Mapping[str, BaseEstimator], weights: Sequence[float]) -> BaseEstimator:
+    """Return what learns by several estimators of one task, made by `for_task`, and predicts their weighted mean."""
+    members = [(name, bare(estimator)) for name, estimator in estimators.items()]
+    if any(isinstance(estimator, VotingClassifier) for estimator in estimators.values()):
+        return VotingClassifier(members, voting="soft", weights=list(weights))
+    return VotingRegressor(members, weights=list(weights))
+
+
 def bare(model: Estimator) -> BaseEstimator:
     """Return the estimator that `model` learns by, without the features before it and the vote around it."""
+    return learners(model)[0]
+
+
+def learners(model: Estimator) -> list[BaseEstimator]:
+    """Return the estimators that `model` learns by: one, or those of a team."""
     estimator = model.named_steps["model"] if isinstance(model, Pipeline) else model
-    if not isinstance(estimator, VotingClassifier):
-        return estimator
-    return getattr(estimator, "estimators_", [estimator.estimators[0][1]])[0]
+    if not isinstance(estimator, VotingClassifier | VotingRegressor):
+        return [estimator]
+    return getattr(estimator, "estimators_", [member for _, member in estimator.estimators])
 
 
 def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
@@ -125,22 +138,23 @@ def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads must be a whole number from 1, or null for every core, but got {threads!r}.")
     model = clone(model)
-    estimator = bare(model)
-    threaded = "n_jobs" in estimator.get_params()
-    if threaded:
-        estimator.set_params(n_jobs=threads or -1)
-    if getattr(estimator, "early_stopping", None) is True and not _can_set_aside(estimator, y):
-        estimator.set_params(early_stopping=False)
+    for estimator in learners(model):
+        if key := _threads_key(estimator):
+            estimator.set_params(**{key: threads or -1})
+        if getattr(estimator, "early_stopping", None) is True and not _can_set_aside(estimator, y):
+            estimator.set_params(early_stopping=False)
     limits = threads or min(cpu_count(), 1 + X.size // CELLS_PER_THREAD)
     started = time.perf_counter()
-    with nullcontext() if threaded else _pools(type(estimator).__module__).limit(limits=limits, user_api="openmp"):
+    bound = [estimator for estimator in learners(model) if not _threads_key(estimator)]
+    with _pools(type(bound[0]).__module__).limit(limits=limits, user_api="openmp") if bound else nullcontext():
         try:
             model.fit(X, y)
         except (ValueError, TypeError) as error:
-            raise ConfigError(_complaint(estimator, error)) from error
+            raise ConfigError(_complaint(bare(model), error)) from error
     seconds = time.perf_counter() - started
-    if threaded:
-        bare(model).set_params(n_jobs=1)
+    for estimator in learners(model):
+        if _threads_key(estimator) == "n_jobs":
+            estimator.set_params(n_jobs=1)
     if X.size > CELLS_PER_THREAD:
         _give_back()
     return Fitted(model, seconds)
@@ -173,6 +187,11 @@ def _aligned(predicted: np.ndarray, known: list[Label], task: Task) -> np.ndarra
         if label in known:
             columns[:, position] = predicted[:, known.index(label)]
     return columns
+
+
+def _threads_key(estimator: BaseEstimator) -> str | None:
+    """Return the parameter that says how many threads an estimator uses, where it has one."""
+    return next((key for key in ("n_jobs", "thread_count") if key in estimator.get_params()), None)
 
 
 def _can_set_aside(estimator: BaseEstimator, y: pd.Series) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from champion import data, split
@@ -16,8 +17,8 @@ from champion.pipeline import EncodedFold, Folds
 class Prepared:
     """The rows of a table to train on and those held out, and each fold of the former as an estimator sees it.
 
-    `data` identifies the whole table, which takes no memory any more, `advice` is what is worth knowing of it, and
-    `features` the recipe that encodes it, not fitted yet.
+    `data` identifies the whole table, which takes no memory any more, `advice` is what is worth knowing of it,
+    `features` the recipe that encodes it, not fitted yet, and `validation` are the targets that each fold is scored on.
     """
 
     data: Summary
@@ -26,6 +27,7 @@ class Prepared:
     advice: Sequence[str]
     features: ColumnTransformer
     folds: Iterable[EncodedFold]
+    validation: Sequence[pd.Series]
 
 
 MOST_KEPT = 2**30  # bytes of encoded folds; larger ones are encoded again for each trial
@@ -56,7 +58,13 @@ def prepare(
     rows = split.folds(train, n_splits=n_splits, seed=seed)
     described = features(train)
     prepared = Prepared(
-        dataset.summary, train, test, advise(dataset, train, test), described, Folds(described, train, rows)
+        dataset.summary,
+        train,
+        test,
+        advise(dataset, train, test),
+        described,
+        Folds(described, train, rows),
+        [train.y.iloc[scored] for _, scored in rows],
     )
     if keep:
         encoded = iter(prepared.folds)

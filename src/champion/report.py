@@ -34,7 +34,7 @@ def write_evaluation(
         "data": asdict(data),
         "advice": advice,
         "metrics": metrics,
-        "folds": [asdict(fold) for fold in folds],
+        "folds": [{"number": fold.number, "metrics": fold.metrics, "fit_seconds": fold.fit_seconds} for fold in folds],
     }
     file = folder / "evaluation_report.json"
     file.write_text(json.dumps(content, indent=2) + "\n")
