@@ -1,10 +1,14 @@
-"""Decides which pictures a run leaves: of numbers how far off they are, of classes which are taken for which."""
+"""Decides which pictures a run leaves: of numbers how far off they are, of classes which are taken for which.
+
+And where on a map that is so, and what the columns add to the predictions.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
@@ -12,7 +16,12 @@ from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 from champion.data import Dataset
 
 MOST = 20  # bars of a picture, and classes of one
-SHORT = 24  # letters of a name in a picture
+SHORT, LONG = 24, 36  # letters of a name in a picture, and in one of encoded columns
+CELLS = 24  # of a map, along its longer side, where there are rows enough
+ROWS_PER_CELL = 5  # or its mean says nothing
+ROBUST = 0.95  # share of the values that the colours of a map tell apart
+COLOURS = 10  # that are told apart
+LOW_HIGH = LinearSegmentedColormap.from_list("low_high", ["#1e88e5", "#8b3fb0", "#ff0d57"])
 
 
 def importance(folder: Path, found: pd.DataFrame, dataset: Dataset) -> Path:
@@ -29,6 +38,100 @@ def held_out(folder: Path, test: Dataset, predicted: np.ndarray) -> list[Path]:
     if not test.task.is_classification:
         return [_against(folder, test, predicted), _residuals(folder, test, predicted)]
     return [_confusion(folder, test, predicted), _roc(folder, test, predicted), _calibration(folder, test, predicted)]
+
+
+def error_map(
+    folder: Path, places: pd.DataFrame, error: np.ndarray, loss: np.ndarray, *, signed: bool, said: tuple[str, str]
+) -> Path:
+    """Draw each row's error at its place, and what is typical of the cells of a grid.
+
+    `places` are latitudes and longitudes in degrees, (n_rows, 2); `error` is `signed`, or a loss; `loss` is what a cell
+    has the mean of, or for signed errors the root of it; `said` is what the colours of rows and cells mean.
+    """
+    y, x = places.to_numpy(dtype=float).T
+    figure = Figure(figsize=(12, 5.5), layout="compressed")
+    rows, cells = figure.subplots(1, 2, sharex=True, sharey=True)
+    most = np.quantile(np.abs(error), ROBUST) or 1.0
+    colours = {"cmap": "RdBu_r" if signed else "viridis", "vmin": -most if signed else 0, "vmax": most}
+    points = rows.scatter(x, y, c=error, s=8, linewidths=0, **colours)
+    figure.colorbar(points, ax=rows, label=_unbroken(said[0]), extend="both" if signed else "max", format=_numeral)
+    edges, means = _cells(x, y, loss)
+    typical = np.sqrt(means) if signed else means
+    top = np.nanquantile(typical, ROBUST) or 1.0
+    mesh = cells.pcolormesh(*edges, typical, cmap="viridis", vmin=0, vmax=top)
+    figure.colorbar(mesh, ax=cells, label=_unbroken(said[1]), extend="max", format=_numeral)
+    rows.set_title("Errors of the held-out rows")
+    cells.set_title(f"By cell of {ROWS_PER_CELL} held-out rows or more")
+    for axes in (rows, cells):
+        axes.set(xlabel=_plain(places.columns[1]), ylabel=_plain(places.columns[0]), facecolor="0.88")
+        axes.use_sticky_edges = False
+        axes.set_aspect(1 / max(np.cos(np.radians(y.mean())), 0.1), adjustable="box")
+    return _save(figure, folder / "error_map.png")
+
+
+def shap(folder: Path, values: pd.DataFrame, encoded: pd.DataFrame, *, said: str) -> Path:
+    """Draw what each column adds to the prediction of each row, and whether the row has more or less of the column.
+
+    Both tables have the shape (n_rows, n_encoded_columns), the columns that matter most first.
+    """
+    shown = values.columns[:MOST]
+    title = "What columns add to predictions, held-out rows"
+    figure, axes = _figure(title, f"SHAP value ({_unbroken(said)})", "", size=(8, 1.5 + 0.3 * len(shown)))
+    width = np.ptp(values[shown].to_numpy()) or 1.0
+    ranks = encoded[shown].rank(method="dense")
+    ranks = (ranks - 1) / (ranks.max() - 1).clip(lower=1)
+    for line, name in enumerate(shown[::-1]):
+        known = encoded[name].notna().to_numpy()
+        x, y = values[name].to_numpy(), line + _beside_each_other(values[name].to_numpy() / width)
+        axes.scatter(x[~known], y[~known], s=6, color="0.6", linewidths=0)
+        points = axes.scatter(x[known], y[known], c=ranks.loc[known, name], s=6, cmap=LOW_HIGH, vmin=0, vmax=1)
+    axes.axvline(0, color="black", linewidth=1, zorder=0)
+    axes.set_yticks(range(len(shown)), [_plain(name, most=LONG) for name in shown[::-1]])
+    axes.locator_params(axis="x", nbins=6)
+    axes.xaxis.set_major_formatter(_numeral)
+    bar = figure.colorbar(points, ax=axes, aspect=40, label="value of the column (grey: missing)")
+    bar.set_ticks([0, 1], labels=["low", "high"])
+    return _save(figure, folder / "shap.png")
+
+
+def shap_by_class(folder: Path, sizes: pd.DataFrame) -> Path:
+    """Draw the mean |SHAP| of each column, in parts for the classes; `sizes` has the shape (n_columns, n_classes)."""
+    top = sizes.iloc[:MOST, :][::-1] / sizes.shape[1]
+    title, says = "What columns add to predictions, held-out rows", "mean |SHAP value|, mean of the classes"
+    figure, axes = _figure(title, f"{says} (log-odds)", "", size=(8, 1.5 + 0.3 * len(top)))
+    parts = top if sizes.shape[1] <= COLOURS else top.sum(axis=1).to_frame("all classes")
+    left = np.zeros(len(top))
+    for label, part in parts.items():
+        axes.barh([_plain(name, most=LONG) for name in top.index], part, left=left, label=_plain(str(label)))
+        left += part.to_numpy()
+    axes.legend(loc="lower right", fontsize=8)
+    return _save(figure, folder / "shap.png")
+
+
+def _cells(x: np.ndarray, y: np.ndarray, loss: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return the edges of a grid in x and y, and the mean loss of each cell, of shape (n_y, n_x); NaN for few rows."""
+    wide = max(np.cos(np.radians(y.mean())), 0.1)
+    n = np.clip(int(np.sqrt(len(x) / 2 / ROWS_PER_CELL)), 3, CELLS)
+    side = max(np.ptp(y), np.ptp(x) * wide) / n
+    edges = [
+        low + size * np.arange(int(np.ceil(span / size - 1e-9)) + 1)
+        for low, span, size in ((x.min(), np.ptp(x), side / wide), (y.min(), np.ptp(y), side))
+    ]
+    for own in edges:
+        own[-1] += 1e-9 * abs(own[-1])  # the last row lies in it, whatever the rounding
+    counts, _, _ = np.histogram2d(x, y, bins=edges)
+    sums, _, _ = np.histogram2d(x, y, bins=edges, weights=loss)
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts >= ROWS_PER_CELL)
+    return (edges[0], edges[1]), means.T
+
+
+def _beside_each_other(shares: np.ndarray) -> np.ndarray:
+    """Return how far each point of a line stands off it, so that those at about the same place can be told apart."""
+    places = pd.Series(np.round(shares * 150))
+    turns = places.groupby(places).cumcount().to_numpy()
+    offsets: np.ndarray = (turns + 1) // 2 * np.where(turns % 2, 1.0, -1.0)
+    offsets *= min(0.06, 0.4 / max(np.abs(offsets).max(), 1))
+    return offsets
 
 
 def _against(folder: Path, test: Dataset, predicted: np.ndarray) -> Path:
@@ -99,14 +202,23 @@ def _calibration(folder: Path, test: Dataset, predicted: np.ndarray) -> Path:
     return _save(figure, folder / "calibration.png")
 
 
-def _plain(name: str) -> str:
+def _plain(name: str, *, most: int = SHORT) -> str:
     """Return a name that a picture can show: not too long, and with no sign that starts a formula."""
-    short = name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
-    return short.replace("$", r"\$")
+    return _unbroken(name if len(name) <= most else f"{name[: most - 1]}…")
 
 
-def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
+def _unbroken(text: str) -> str:
+    """Return a text that no sign of it makes a formula."""
+    return text.replace("$", r"\$")
+
+
+def _numeral(number: float, _: float | None = None) -> str:
+    """Return what stands beside a tick."""
+    return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:g}"
+
+
+def _figure(title: str, x: str, y: str, *, size: tuple[float, float] = (6, 4.5)) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.2)
