@@ -1,0 +1,1 @@
+"""What people would use instead: each script reads a folder's rows, learns for so many seconds, and predicts."""
