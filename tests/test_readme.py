@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_train_commands_compose() -> None:
 @pytest.mark.parametrize("line", block("python src/train.py -m").splitlines())
 def test_sweep_commands_have_a_space(line: str) -> None:
     """Every line of the block on sweeps is a command that finds something to search."""
+    import_module("src.train")  # it tells Hydra which models can be searched together
     words = shlex.split(line, comments=True)
     assert words[:3] == ["python", "src/train.py", "-m"]
     task = [word for word in words[3:] if not word.startswith("hydra.")]
