@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ def train_one(cfg: DictConfig) -> float:
             estimator, done = formed
         metrics, promote = evaluation.summarise(done, task), cfg.promote and not trial.is_running()
         if trial.is_running():
+            _tell_study(cfg, table)
             _tell_last_job(cfg, done)
             team.keep(run.folder, done, model=_plain(cfg.model), beside=_beside(cfg, table))
         if promote:
@@ -158,6 +160,17 @@ def _beside(cfg: DictConfig, table: "Prepared") -> dict[str, Any]:
     """Return what trials must have in common, beside their models, to be compared row by row."""
     split = {key: cfg[key] for key in SPLIT}
     return {"features": _plain(cfg.features), "data": table.data.fingerprint, "task": table.data.task, **split}
+
+
+def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
+    """Tell the sweep's report what its trials have to beat, and what is worth knowing of their data."""
+    from champion import baseline, trial
+
+    task, threads = table.train.task, _threads(cfg)
+    trial.remember(trial.ADVICE, lambda: list(table.advice))
+    trial.remember(
+        trial.BASELINES, lambda: [asdict(one) for one in baseline.cross_validate(table.folds, task, threads=threads)]
+    )
 
 
 def _tell_last_job(cfg: DictConfig, done: Sequence["Fold"]) -> None:

@@ -142,7 +142,7 @@ def test_parent_run_keeps_results_and_pictures(swept: Home) -> None:
     kept = {file.path for file in swept.client.list_artifacts(parent.info.run_id)}
     ended = [parent.data.metrics[f"trials_{state}"] for state in ("complete", "pruned", "fail")]
     drawn = {"optimization_history.png", "param_importances.png", "parallel_coordinates.png", "optimization.html"}
-    assert kept == {"optimization_results.yaml", *(drawn if ended[0] > 1 else ())}
+    assert kept == {"optimization_results.yaml", "report.html", *(drawn if ended[0] > 1 else ())}
     assert parent.data.metrics["cv_rmse"] == study_of(swept).best_value
     assert sum(ended) == 7
     assert ended[2] == 0

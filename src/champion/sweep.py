@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from champion import data, evaluation, promotion, tracking, trial
+from champion import data, evaluation, promotion, report, tracking, trial
+from champion.baseline import Baseline
+from champion.data import Dataset
 from champion.errors import ConfigError
+from champion.redaction import redact
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -49,6 +52,7 @@ def parent_run(
             f" has {dataset.fingerprint} now. Choose another hydra.sweeper.study_name."
         )
     study.set_user_attr(FINGERPRINT, dataset.fingerprint)
+    command = redact(shlex.join(["python", *sys.argv]))
     with tracking.start_sweep(
         experiment or f"{dataset.name}_prediction",
         name=study.study_name,
@@ -57,14 +61,32 @@ def parent_run(
         folder=folder,
         data=dataset.summary,
         typical=dataset,
-        tags={"study": study.study_name, "command": shlex.join(["python", *sys.argv])},
+        tags={"study": study.study_name, "command": command},
     ) as run:
         study.set_user_attr(trial.RUN, run.id)
         try:
             yield
         finally:
             run.log_metrics(_metrics(study, chosen))
+            _write_report(folder, study, chosen, dataset, command=command)
             run.log_files(*sorted({*folder.glob("*.png"), *folder.glob("*.html"), *folder.glob("*_results.yaml")}))
+
+
+def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset, *, command: str) -> None:
+    """Write report.html, with what the first trial has found of the data."""
+    from champion import sweep_report  # Plotly takes a second
+
+    known = study.user_attrs
+    sweep_report.write(
+        folder,
+        study,
+        objective=objective,
+        data=dataset.summary,
+        baselines=[Baseline(**kept) for kept in known.get(trial.BASELINES, [])],
+        columns=report.columns(dataset, {}),
+        advice=known.get(trial.ADVICE, []),
+        command=command,
+    )
 
 
 def _metrics(study: "Study", objective: str) -> dict[str, float]:

@@ -1,9 +1,13 @@
 """Decides what a run tells the study whose trial it is; a run on its own has nobody to tell."""
 
+from collections.abc import Callable
+from typing import Any
+
 from hydra_plugins.champion_sweeper import current_trial, expect_last_job, report
 
-__all__ = ["expect_last_job", "is_running", "link", "name", "parent", "report", "tags", "was_pruned"]
+__all__ = ["expect_last_job", "is_running", "link", "name", "parent", "remember", "report", "tags", "was_pruned"]
 
+ADVICE, BASELINES = "advice", "baselines"  # of a study: what is the same for all trials
 RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
 
 
@@ -34,6 +38,13 @@ def link(run_id: str) -> None:
     """Tell the study which MLflow run the trial is."""
     if trial := current_trial():
         trial.set_user_attr(RUN, run_id)
+
+
+def remember(key: str, found: Callable[[], Any]) -> None:
+    """Let the study keep what is the same for all trials, unless it has it already; `found` makes it, as JSON."""
+    trial = current_trial()
+    if trial is not None and key not in trial.study.user_attrs:
+        trial.study.set_user_attr(key, found())
 
 
 def was_pruned(error: BaseException) -> bool:
