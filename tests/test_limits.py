@@ -1,5 +1,6 @@
 """champion_sweeper/_worker.py: when no further trial begins."""
 
+import socket
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.champion_sweeper import LAST_JOB
-from hydra_plugins.champion_sweeper._study import Store, create
+from hydra_plugins.champion_sweeper._study import WORKER, Store, close_lost, create
 from hydra_plugins.champion_sweeper._worker import Limits
 
 
@@ -66,3 +67,15 @@ def test_trial_that_was_pruned_says_nothing_of_the_time(store: Store) -> None:
     store.study().add_trial(pruned)
     assert not limits(100).reached(store)
     assert optuna.load_study(study_name="toy", storage=store.storage).trials[0].state is TrialState.PRUNED
+
+
+def test_running_trial_always_has_a_worker(store: Store, tmp_path: Path) -> None:
+    """Killed right after it took a trial, or began one, a worker loses it at once: nobody waits for it any more."""
+    store.study().enqueue_trial({"x": 1.0})
+    gone = f"{socket.gethostname()}-none"
+    assert store.take(gone) is not None
+    assert store.take(gone) is None
+    assert store.begin(gone).user_attrs == {WORKER: gone}
+    close_lost(store, tmp_path)
+    states = [trial.state for trial in store.trials()]
+    assert states == [TrialState.FAIL, TrialState.FAIL, TrialState.WAITING, TrialState.WAITING]

@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -66,14 +66,24 @@ class Store:
         """Keep something about a trial that hasn't finished."""
         self.storage.set_trial_user_attr(self._id(trial), key, value)
 
-    def take(self) -> FrozenTrial | None:
-        """Make the next waiting trial this process's own, or return None where none is waiting."""
+    def take(self, worker: str) -> FrozenTrial | None:
+        """Make the next waiting trial this worker's own, or return None where none is waiting.
+
+        The worker's name comes first, so that there is no moment in which a trial runs and nobody knows by whom.
+        """
         with self._alone():
             for trial in self.trials(TrialState.WAITING):
                 with suppress(UpdateFinishedTrialError):
+                    self.note(trial, WORKER, worker)
                     if self.storage.set_trial_state_values(self._id(trial), TrialState.RUNNING):
+                        self.note(trial, WORKER, worker)  # another one may have been here, too
                         return trial
         return None
+
+    def begin(self, worker: str) -> FrozenTrial:
+        """Add a trial to the queue's end as this worker's own."""
+        running = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: worker})
+        return self.storage.get_trial(self.storage.create_new_trial(self.study_id, template_trial=running))
 
     def start(self, trial: FrozenTrial, **options: Any) -> optuna.Trial:
         """Return the trial as one that suggests values; `options` are those of `study`."""

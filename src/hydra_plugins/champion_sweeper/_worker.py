@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import LAST_JOB, _alive, _job, running
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._study import REASON, TWIN, WORKER, Store, counted
+from hydra_plugins.champion_sweeper._study import REASON, TWIN, Store, counted
 
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
 
@@ -91,21 +91,14 @@ class Worker:
         first = True
         with _alive.alive(Path(self.config.hydra.sweep.dir)) as name:
             while self.parent in (None, os.getppid()) and not self.limits.reached(self.store):
-                taken = self.store.take() or self._another()
+                endless = self.limits.n_trials is None
+                taken = self.store.take(name) or (self.store.begin(name) if endless else None)
                 if taken is None:
                     return
-                self.store.note(taken, WORKER, name)
                 self._run(taken)
                 if first:
                     gc.freeze()  # what the first job has imported is there to stay, too
                 first = False
-
-    def _another(self) -> FrozenTrial | None:
-        """Return a new trial where there is no end of them."""
-        if self.limits.n_trials is not None:
-            return None
-        storage = self.store.storage
-        return storage.get_trial(storage.create_new_trial(self.store.study_id))
 
     def _run(self, taken: FrozenTrial) -> None:
         settings = self.config.hydra.sweeper
