@@ -79,3 +79,5 @@ def test_running_trial_always_has_a_worker(store: Store, tmp_path: Path) -> None
     close_lost(store, tmp_path)
     states = [trial.state for trial in store.trials()]
     assert states == [TrialState.FAIL, TrialState.FAIL, TrialState.WAITING, TrialState.WAITING]
+    again = store.start(store.trials()[2])
+    assert again.suggest_float("x", 0, 100) == 1.0  # the queued value, which the killed one hadn't come to choose

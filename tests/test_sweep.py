@@ -292,8 +292,11 @@ def test_killed_sweep_leaves_nothing_running(home: Home, table: list[str]) -> No
     statuses = home.statuses()
     assert statuses.pop("prices") == ["FINISHED"]
     ended = [status for own in statuses.values() for status in own]
-    assert ended.count("FINISHED") == 8
     assert set(ended) <= {"FINISHED", "KILLED"}
+    done_trials = [trial for trial in study_of(home).trials if trial.state is TrialState.COMPLETE]
+    assert sorted(trial.params["model.max_iter"] for trial in done_trials) == list(range(1000, 1008))
+    # A worker that is killed before it can tell the study of a run that has finished leaves one more than are needed.
+    assert 8 <= ended.count("FINISHED") <= 10
 
 
 def test_many_workers_on_one_fresh_database_lose_nothing(tmp_path: Path, table: list[str]) -> None:

@@ -195,7 +195,8 @@ def close_lost(store: Store, folder: Path, *, blame: bool = False) -> None:
                 continue  # it had just finished, and its worker was out of work
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
             if again:
-                study.enqueue_trial(trial.params, user_attrs={RETRY: trial.number})
+                queued = trial.system_attrs.get("fixed_params", {})  # it may not have come to choosing its values
+                study.enqueue_trial({**queued, **trial.params}, user_attrs={RETRY: trial.number})
 
 
 def _is_lost(trial: FrozenTrial, folder: Path) -> bool:
