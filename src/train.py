@@ -108,7 +108,8 @@ def _estimator(model: Mapping[str, Any], task: "Task") -> "BaseEstimator":
     """Return the estimator of a model's configuration, for the task at hand."""
     from champion import pipeline
 
-    return pipeline.for_task(task, instantiate({**model, "_target_": pipeline.class_for(task, model["_target_"])}))
+    section = OmegaConf.create({"model": {**model, "_target_": pipeline.class_for(task, model["_target_"])}})
+    return pipeline.for_task(task, instantiate(section.model))  # an error then names the key
 
 
 def _cross_validate(

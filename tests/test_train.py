@@ -186,12 +186,12 @@ def silent_server() -> socket.socket:
 MISTAKES = {
     "group": (
         ["model=xgbost"],
-        "model 'xgbost' is not one of gradient_boosting, random_forest, xgboost. Did you mean 'xgboost'?",
+        "model 'xgbost' is not one of catboost, gradient_boosting, lightgbm, random_forest, xgboost. Did you mean "
     ),
     "key": (["model.max_dept=3"], "model.max_dept is not a key of the config. Did you mean 'model.max_depth'?"),
     "top key": (["sed=3"], "sed is not a key of the config. Did you mean 'seed'?"),
     "override": (["seed"], "'seed' is not an override that can be read. Write key=value"),
-    "recipe": (["experiment=quik"], "experiment 'quik' is not one of quick."),
+    "recipe": (["experiment=quik"], "experiment 'quik' is not one of best_minute, best_ten_minutes, quick."),
     "value": (
         ["model=random_forest", "model.max_depth=abc"],
         "with model.max_depth=abc: The 'max_depth' parameter of RandomForestRegressor must be",
