@@ -186,7 +186,7 @@ def silent_server() -> socket.socket:
 MISTAKES = {
     "group": (
         ["model=xgbost"],
-        "model 'xgbost' is not one of catboost, gradient_boosting, lightgbm, random_forest, xgboost. Did you mean "
+        "model 'xgbost' is not one of catboost, gradient_boosting, lightgbm, random_forest, xgboost. Did you mean ",
     ),
     "key": (["model.max_dept=3"], "model.max_dept is not a key of the config. Did you mean 'model.max_depth'?"),
     "top key": (["sed=3"], "sed is not a key of the config. Did you mean 'seed'?"),
