@@ -27,6 +27,7 @@ import numpy as np
 from filelock import FileLock
 from sklearn.metrics import log_loss, root_mean_squared_error
 
+from benchmarks.own_tables import HOUSING
 from benchmarks.tables import TABLES
 from champion import data, split
 from champion.data import Dataset
@@ -41,9 +42,8 @@ PEERS = {
 }
 MODULES = {"FLAML": "flaml", "AutoGluon": "autogluon.tabular"}
 OURS = "Champion"
-HOUSING = {"path": "pkg://champion.datasets/california_housing.csv.gz", "target": "median_house_value"}
 CHOSEN = ("california", "diamonds", "chicago", "loans", "credit_data", "hpc_data")
-RECIPES: dict[int, tuple[str, list[str]]] = {60: ("best_minute", []), 600: ("best_ten_minutes", [])}
+RECIPES = {60: "best_minute", 600: "best_ten_minutes"}
 
 
 def split_of(table: str, seed: int, folder: Path) -> tuple[Dataset, Dataset, list[str]]:
@@ -76,11 +76,10 @@ def peer(tool: str, train: Dataset, test: Dataset, *, seed: int, seconds: int, f
 
 def ours(overrides: list[str], *, seed: int, seconds: int, folder: Path) -> float:
     """Run the recipe as a user would; return the error of the champion on the held-out rows."""
-    recipe, more = RECIPES[seconds]
-    command = [sys.executable, "src/train.py", "-m", f"experiment={recipe}", *overrides, f"seed={seed}", *more]
-    own = [f"hydra.sweep.dir={folder}/sweep"]
+    own = [f"seed={seed}", f"hydra.sweep.dir={folder}/sweep"]
+    command = [sys.executable, "src/train.py", "-m", f"experiment={RECIPES[seconds]}", *overrides, *own]
     env = {**os.environ, "CHAMPION_HOME": str(folder)}
-    done = subprocess.run([*command, *own], cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{shlex.join(command)} failed:\n{done.stderr[-2000:]}")
     [report] = (folder / "sweep").glob("best*/evaluation_report.json")

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from champion.tracking import Run
 
 EXPLAINED_AND_REGISTERED = 8  # seconds that the end of a run takes
-SPLIT = ("seed", "test_size", "n_splits")
 
 # A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
 os.environ.setdefault("GOMP_SPINCOUNT", "500")
@@ -64,21 +63,20 @@ def train_one(cfg: DictConfig) -> float:
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     rule = promotion.read_rule(cfg.final)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
-    split, features = {key: cfg[key] for key in SPLIT}, instantiate(cfg.features, _partial_=True)
-    table = preparation.prepare(cfg.data, features, task=cfg.task, **split, keep=trial.is_running())
+    features, model = instantiate(cfg.features, _partial_=True), _plain(cfg.model)
+    table = preparation.prepare(cfg.data, features, task=cfg.task, **_split(cfg), keep=trial.is_running())
     task, objective = table.train.task, evaluation.objective(cfg.objective, table.train.task)
-    estimator, params = _estimator(_plain(cfg.model), task), _params(cfg, task)
+    estimator, params = _estimator(model, task), _params(cfg, task)
     console.opening(table.data, table.train, table.test, told=bool(cfg.task), model=params["model"], seed=cfg.seed)
     found = report.columns(table.train, treatments(table.features))
     console.columns(found)
     console.advice(table.advice)
 
     members = _members(cfg, table)
-
     with _start_run(cfg, table, params) as run:
         if not trial.is_running():  # all trials have the same columns
             run.log_files(report.write_columns(run.folder, found))
-        known = next((one.folds for one in members if one.model == _plain(cfg.model)), None)
+        known = next((one.folds for one in members if one.model == model), None)
         done = known or _cross_validate(cfg, estimator, table, objective=objective)
         if known and (formed := _form_team(cfg, members, table, run)):
             estimator, done = formed
@@ -86,11 +84,11 @@ def train_one(cfg: DictConfig) -> float:
         if trial.is_running():
             _tell_study(cfg, table)
             _tell_last_job(cfg, done)
-            team.keep(run.folder, done, model=_plain(cfg.model), beside=_beside(cfg, table))
+            team.keep(run.folder, done, model=model, beside=_beside(cfg, table))
         if promote:
-            model = pipeline.build(table.features, estimator)
+            unfitted = pipeline.build(table.features, estimator)
             challenger = finalist.prepare(
-                model, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
+                unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
             )
             metrics |= challenger.metrics | {"fit_seconds": metrics["fit_seconds"] + challenger.fit_seconds}
         run.log_metrics(metrics)
@@ -159,8 +157,8 @@ def _form_team(
 
 def _beside(cfg: DictConfig, table: "Prepared") -> dict[str, Any]:
     """Return what trials must have in common, beside their models, to be compared row by row."""
-    split = {key: cfg[key] for key in SPLIT}
-    return {"features": _plain(cfg.features), "data": table.data.fingerprint, "task": table.data.task, **split}
+    made_of = {"features": _plain(cfg.features), "data": table.data.fingerprint, "task": table.data.task}
+    return made_of | _split(cfg)
 
 
 def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
@@ -232,11 +230,15 @@ def _params(cfg: DictConfig, task: "Task") -> dict[str, Any]:
     chosen = {group: choices[group] for group in ("model", "data", "features")}
     options = {**_plain(cfg.features), **_plain(cfg.model)}
     plain = {key: value for key, value in options.items() if key not in ("_target_", "random_state")}
-    return chosen | {"task": task.name} | plain | {key: cfg[key] for key in SPLIT}
+    return chosen | {"task": task.name} | plain | _split(cfg)
 
 
 def _plain(group: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in OmegaConf.to_container(group, resolve=True).items()}  # type: ignore[union-attr]
+
+
+def _split(cfg: DictConfig) -> dict[str, Any]:
+    return {key: cfg[key] for key in ("seed", "test_size", "n_splits")}
 
 
 def _run_name(params: dict[str, Any]) -> str:

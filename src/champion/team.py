@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from champion import evaluation
+from champion import evaluation, trial
 from champion.errors import ConfigError
 from champion.evaluation import Fold
 from champion.task import Task
@@ -34,7 +34,7 @@ class Member:
     @property
     def name(self) -> str:
         """The name of its run."""
-        return f"trial_{self.trial}"
+        return trial.name_of(self.trial)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,18 @@ from typing import Any
 
 from hydra_plugins.champion_sweeper import current_trial, expect_last_job, report
 
-__all__ = ["expect_last_job", "is_running", "link", "name", "parent", "remember", "report", "tags", "was_pruned"]
+__all__ = [
+    "expect_last_job",
+    "is_running",
+    "link",
+    "name",
+    "name_of",
+    "parent",
+    "remember",
+    "report",
+    "tags",
+    "was_pruned",
+]
 
 ADVICE, BASELINES = "advice", "baselines"  # of a study: what is the same for all trials
 RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
@@ -19,7 +30,12 @@ def is_running() -> bool:
 def name() -> str | None:
     """Return what to call the trial's run."""
     trial = current_trial()
-    return None if trial is None else f"trial_{trial.number}"
+    return None if trial is None else name_of(trial.number)
+
+
+def name_of(number: int) -> str:
+    """Return what the run of the trial of this number is called."""
+    return f"trial_{number}"
 
 
 def tags() -> dict[str, str]:

@@ -30,7 +30,20 @@ def plain(train: Dataset, *, max_categories: int | None, text_components: int, s
     """
     _check("max_categories", max_categories, allowed=max_categories is None)
     _check("text_components", text_components)
-    return _together(_plain(train, max_categories=max_categories, text_components=text_components, seed=seed))
+    few, many = _by_number(train, max_categories)
+    target_type = "continuous" if train.task.name == REGRESSION else train.task.name
+    own_rows_apart = KFold(5, shuffle=True, random_state=seed)
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=max_categories, sparse_output=False, dtype="float32"
+    )
+    blocks: list[Block] = [
+        *(("as they are" + n, "passthrough", names) for n, names in _by_type(train)),
+        ("0/1 columns", one_hot, few),
+        ("mean of the target", TargetEncoder(target_type=target_type, cv=own_rows_apart), many),
+        *((f"parts of the date {n}", _date_parts(), name) for n, name in enumerate(train.names(DATE))),
+        *((f"words of the text {n}", _words(text_components, seed), name) for n, name in enumerate(train.names(TEXT))),
+    ]
+    return _together(blocks)
 
 
 def geographic(
@@ -80,22 +93,6 @@ def _coordinates(train: Dataset, given: Sequence[str] | None) -> list[str] | Non
 
 def _together(blocks: Sequence[Block]) -> ColumnTransformer:
     return ColumnTransformer([block for block in blocks if block[2]], verbose_feature_names_out=False)
-
-
-def _plain(train: Dataset, *, max_categories: int | None, text_components: int, seed: int) -> list[Block]:
-    few, many = _by_number(train, max_categories)
-    target_type = "continuous" if train.task.name == REGRESSION else train.task.name
-    own_rows_apart = KFold(5, shuffle=True, random_state=seed)
-    one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", max_categories=max_categories, sparse_output=False, dtype="float32"
-    )
-    return [
-        *(("as they are" + n, "passthrough", names) for n, names in _by_type(train)),
-        ("0/1 columns", one_hot, few),
-        ("mean of the target", TargetEncoder(target_type=target_type, cv=own_rows_apart), many),
-        *((f"parts of the date {n}", _date_parts(), name) for n, name in enumerate(train.names(DATE))),
-        *((f"words of the text {n}", _words(text_components, seed), name) for n, name in enumerate(train.names(TEXT))),
-    ]
 
 
 def treatments(recipe: ColumnTransformer) -> dict[str, str]:

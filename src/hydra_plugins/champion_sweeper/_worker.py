@@ -5,7 +5,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,32 +40,34 @@ class Limits:
 
     def reached(self, store: Store) -> bool:
         """Tell whether no further trial may begin."""
-        if self._left(store, beside=min) <= 0:
-            return True
+        if self.deadline is not None:
+            complete = store.trials(TrialState.COMPLETE)
+            if self._left(complete, self.deadline) <= min(_seconds(complete), default=0.0):
+                return True
         begun = [trial for trial in counted(store) if trial.state is not TrialState.WAITING]
         return self.too_many_failed(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
 
     def is_over(self, store: Store) -> bool:
         """Tell whether a running trial has no more time; where none is complete yet, it goes on."""
-        return self._left(store) <= 0 and bool(store.trials(TrialState.COMPLETE))
-
-    def _left(self, store: Store, *, beside: Callable[[list[float]], float] | None = None) -> float:
-        """Return the seconds until the last job must begin, less one more trial's of those that are complete.
-
-        The last job takes as long as the jobs say, or as the longest trial.
-        """
         if self.deadline is None:
-            return math.inf
+            return False
         complete = store.trials(TrialState.COMPLETE)
-        took = [trial.duration.total_seconds() for trial in complete if trial.duration is not None]
+        return bool(complete) and self._left(complete, self.deadline) <= 0
+
+    def _left(self, complete: Sequence[FrozenTrial], deadline: float) -> float:
+        """Return the seconds until the last job must begin: it takes as long as trials say, or as the longest one."""
         told = [trial.user_attrs[LAST_JOB] for trial in complete if LAST_JOB in trial.user_attrs]
-        last_job = max(told or took, default=0.0) if self.last_job else 0.0
-        return self.deadline - time.time() - last_job - (beside(took) if beside and took else 0.0)
+        last_job = max(told or _seconds(complete), default=0.0) if self.last_job else 0.0
+        return deadline - time.time() - last_job
 
     def too_many_failed(self, trials: Sequence[FrozenTrial]) -> bool:
         """Tell whether more trials have failed than the whole study may have; without a total, ten count as many."""
         failed = sum(trial.state is TrialState.FAIL for trial in trials)
         return failed > self.failure_rate * (self.n_trials or max(len(trials), 10))
+
+
+def _seconds(trials: Sequence[FrozenTrial]) -> list[float]:
+    return [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
 
 
 @dataclass(frozen=True)
