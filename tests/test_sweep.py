@@ -17,6 +17,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from champion import sweep
+from champion.data import Dataset
 from tests.conftest import REPOSITORY, Home
 
 STUDY = "hydra.sweeper.study_name=prices"
@@ -146,6 +148,17 @@ def test_parent_run_keeps_results_and_pictures(swept: Home) -> None:
     assert parent.data.metrics["cv_rmse"] == study_of(swept).best_value
     assert sum(ended) == 7
     assert ended[2] == 0
+
+
+def test_report_that_cannot_be_written_costs_no_sweep(
+    tmp_path: Path, small: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where report.html can't be written, that is said, and the sweep goes on to its end."""
+    (tmp_path / "report.html").mkdir()
+    study = optuna.create_study()
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    sweep._write_report(tmp_path, study, "cv_rmse", small, command="python src/train.py -m")
+    assert "report.html can't be written" in caplog.text
 
 
 def test_study_goes_on_in_the_same_run(swept: Home) -> None:

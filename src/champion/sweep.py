@@ -1,5 +1,6 @@
 """Decides how a sweep is remembered: as one run, whose children the trials are, and which goes on with its study."""
 
+import logging
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -77,16 +78,19 @@ def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset
     from champion import sweep_report  # Plotly takes a second
 
     known = study.user_attrs
-    sweep_report.write(
-        folder,
-        study,
-        objective=objective,
-        data=dataset.summary,
-        baselines=[Baseline(**kept) for kept in known.get(trial.BASELINES, [])],
-        columns=report.columns(dataset, {}),
-        advice=known.get(trial.ADVICE, []),
-        command=command,
-    )
+    try:
+        sweep_report.write(
+            folder,
+            study,
+            objective=objective,
+            data=dataset.summary,
+            baselines=[Baseline(**kept) for kept in known.get(trial.BASELINES, [])],
+            columns=report.columns(dataset, {}),
+            advice=known.get(trial.ADVICE, []),
+            command=command,
+        )
+    except Exception as error:  # no sweep loses its end, or its own error, for a report
+        logging.getLogger(__name__).warning(f"report.html can't be written: {error}")
 
 
 def _metrics(study: "Study", objective: str) -> dict[str, float]:
