@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from champion.team import Member
     from champion.tracking import Run
 
-EXPLAINED_AND_REGISTERED = 8  # seconds that the end of a run takes
+EXPLAINED_AND_REGISTERED = 10 if find_spec("shap") else 8  # seconds that a run takes beside its fits
 
 # A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
 os.environ.setdefault("GOMP_SPINCOUNT", "500")
@@ -86,7 +86,7 @@ def train_one(cfg: DictConfig) -> float:
             _tell_last_job(cfg, done)
             team.keep(run.folder, done, model=model, beside=_beside(cfg, table))
         if promote:
-            unfitted = pipeline.build(table.features, estimator)
+            unfitted = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
             challenger = finalist.prepare(
                 unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
             )
@@ -121,7 +121,8 @@ def _cross_validate(
         def on_fold(fold: "Fold") -> None:
             show(fold)
             value = fold.metrics[objective.removeprefix("cv_")]
-            trial.report(value, step=fold.number, last=fold.number == cfg.n_splits)
+            to_come = fold.fit_seconds * (cfg.n_splits - fold.number)
+            trial.report(value, step=fold.number, to_come=to_come)
 
         return evaluation.cross_validate(
             estimator, table.folds, task=table.train.task, threads=_threads(cfg), on_fold=on_fold
@@ -151,7 +152,10 @@ def _form_team(
         return None
     run.set_tags({"team": formed.said})
     console.line("team", formed.said)
-    estimators = {member.name: _estimator(member.model, task) for member in formed.weights}
+    estimators = {
+        one.name: pipeline.settled(_estimator(one.model, task), [fold.rounds for fold in one.folds])
+        for one in formed.weights
+    }
     return pipeline.team(estimators, list(formed.weights.values())), formed.folds
 
 
@@ -162,23 +166,24 @@ def _beside(cfg: DictConfig, table: "Prepared") -> dict[str, Any]:
 
 
 def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
-    """Tell the sweep's report what its trials have to beat, and what is worth knowing of their data."""
+    """Tell the sweep's report what its trials have to beat, and what is worth knowing of their data and features."""
     from champion import baseline, trial
+    from champion.features import treatments
 
     task, threads = table.train.task, _threads(cfg)
     trial.remember(trial.ADVICE, lambda: list(table.advice))
+    trial.remember(trial.TREATMENTS, lambda: treatments(table.features))
     trial.remember(
         trial.BASELINES, lambda: [asdict(one) for one in baseline.cross_validate(table.folds, task, threads=threads)]
     )
 
 
 def _tell_last_job(cfg: DictConfig, done: Sequence["Fold"]) -> None:
-    """Tell the sweep how long the last job will take, if all members of a team are like this trial."""
+    """Tell the sweep what the last job takes of this trial: its fit, or in a team half of it and longer to be saved."""
     from champion import trial
 
     fit = sum(fold.fit_seconds for fold in done) / (cfg.n_splits - 1)
-    members = min(cfg.team.size, HydraConfig.get().job.num + 1)
-    trial.expect_last_job(fit * members + EXPLAINED_AND_REGISTERED)
+    trial.expect_last_job(fit, rest=EXPLAINED_AND_REGISTERED, trials=cfg.team.size)
 
 
 def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> AbstractContextManager["Run"]:

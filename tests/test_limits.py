@@ -22,9 +22,10 @@ def store(tmp_path: Path) -> Store:
     return kept
 
 
-def done(seconds: float, *, last_job: float | None = None) -> FrozenTrial:
-    """Return a complete trial that took so long."""
-    trial = create_trial(value=1.0, user_attrs={} if last_job is None else {LAST_JOB: last_job})
+def done(seconds: float, *, last_job: float | None = None, trials: int = 1) -> FrozenTrial:
+    """Return a complete trial that took so long, of which the last job takes so much."""
+    told = None if last_job is None else {"own": last_job, "rest": 4.0, "trials": trials}
+    trial = create_trial(value=1.0, user_attrs={LAST_JOB: told} if told else {})
     trial.datetime_complete = datetime.now()
     trial.datetime_start = trial.datetime_complete - timedelta(seconds=seconds)
     return trial
@@ -41,7 +42,7 @@ def limits(seconds: float | None, *, last_job: bool = True) -> Limits:
 )
 def test_search_leaves_time_for_the_last_job(store: Store, left: float | None, last_job: bool, over: bool) -> None:
     """A trial takes 10 s and the last job 30: with 35 s left none begins, but where there is no last job."""
-    store.study().add_trials([done(10, last_job=30), done(20, last_job=25)])
+    store.study().add_trials([done(10, last_job=26), done(20, last_job=21)])
     assert limits(left, last_job=last_job).reached(store) is over
 
 
@@ -52,12 +53,21 @@ def test_last_job_takes_as_long_as_the_longest_trial_unless_told(store: Store) -
     assert not limits(35).reached(store)
 
 
+def test_last_job_is_made_of_the_slowest_trials_at_most(store: Store) -> None:
+    """A team of two takes what the two slowest take, and 4 s beside them."""
+    store.study().add_trials([done(1, last_job=seconds, trials=2) for seconds in (5, 20, 10)])
+    assert limits(34).reached(store)
+    assert not limits(36).reached(store)
+
+
 def test_running_trial_goes_on_where_none_is_complete(store: Store) -> None:
     """Late as it is, the first trial isn't ended, or there would be no model at all."""
     assert not limits(-1).is_over(store)
     store.study().add_trial(done(1))
     assert limits(-1).is_over(store)
     assert not limits(60).is_over(store)
+    assert not limits(60).is_over(store, needed=50)
+    assert limits(60).is_over(store, needed=61)
 
 
 def test_trial_that_was_pruned_says_nothing_of_the_time(store: Store) -> None:

@@ -33,13 +33,20 @@ def loader(request: pytest.FixtureRequest) -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-def read(loader: ConfigLoader, *arguments: str, params: dict[str, Any] | None = None) -> Space:
+def read(
+    loader: ConfigLoader,
+    *arguments: str,
+    params: dict[str, Any] | None = None,
+    first: list[dict[str, Any]] | None = None,
+) -> Space:
     """Read the space of a command line."""
 
     def compose(overrides: list[str]) -> DictConfig:
         config = loader.load_configuration("config", overrides, RunMode.RUN)
         if params is not None:
             config.hydra.sweeper.params = params
+        if first is not None:
+            config.hydra.sweeper.first = first
         return config
 
     return _space.read(arguments, loader=loader, compose=compose, seed=0)
@@ -165,7 +172,28 @@ def test_swept_values_on_the_command_line_take_the_place_of_the_files(loader: Co
 def test_defaults_are_the_configured_values_within_the_space(loader: ConfigLoader) -> None:
     """The first trial is the configuration as it stands, as far as the space holds it."""
     space = read(loader, "x=interval(0,2)", "n=range(0,3)", "flag=true,false", "nothing=null,1", "text=a,plain")
-    assert space.defaults() == [{"x": 1.0, "flag": "True", "nothing": "null", "text": "plain"}]
+    assert space.first() == [{"x": 1.0, "flag": "True", "nothing": "null", "text": "plain"}]
+
+
+def test_first_trials_are_the_configured_values_changed_one_by_one(loader: ConfigLoader) -> None:
+    """A mapping says what is different; what it leaves to the configuration, or the space doesn't hold, stays."""
+    first = [{"x": 2.0, "n": 1}, {"x": 1.5}, {"x": 9.0}]
+    space = read(loader, params={"x": "interval(0,2)", "flag": "true,false"}, first=first)
+    flag = {"flag": "True"}
+    assert space.first() == [{"x": 1.0, **flag}, {"x": 2.0, **flag}, {"x": 1.5, **flag}, flag]
+
+
+def test_first_trials_name_keys_that_exist(loader: ConfigLoader) -> None:
+    """A word misspelt isn't passed over."""
+    with pytest.raises(SweepError, match=r"hydra\.sweeper\.first: y is no key of the configuration\."):
+        read(loader, params={"x": "interval(0,2)"}, first=[{"y": 1}]).first()
+
+
+@pytest.mark.parametrize("loader", [REPOSITORY / "conf"], indirect=True)
+def test_branches_take_turns_at_the_first_trials(loader: ConfigLoader) -> None:
+    """Each model's configured values come before the second setting of any."""
+    models = [params["model"] for params in read(loader, "model=xgboost,random_forest,catboost").first()]
+    assert models == ["xgboost", "random_forest", "catboost", "xgboost", "catboost", "xgboost", "catboost"]
 
 
 @pytest.mark.parametrize("loader", [REPOSITORY / "conf"], indirect=True)
@@ -190,9 +218,9 @@ def test_each_model_brings_its_own_space(loader: ConfigLoader) -> None:
 @pytest.mark.parametrize("loader", [REPOSITORY / "conf"], indirect=True)
 @pytest.mark.parametrize("model", sorted(file.stem for file in (REPOSITORY / "conf" / "model").glob("*.yaml")))
 def test_every_model_has_a_space_that_holds_its_defaults(loader: ConfigLoader, model: str) -> None:
-    """A sweep begins with the configured model, so that it never ends below a single run."""
+    """A sweep begins with the configured model, so that it never ends below a single run, and with those after it."""
     space = read(loader, f"model={model}")
-    [first] = space.defaults()
     assert len(space.names) >= 4
-    assert set(first) == set(space.names)
+    for number, params in enumerate(space.first()):
+        assert set(params) == set(space.names), f"first trial {number} leaves the space"
     assert (REPOSITORY / "conf" / "search" / f"{model}.yaml").is_file()

@@ -1,6 +1,7 @@
 """team.py: which trials make a team, and how much each says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,7 @@ def test_what_a_trial_keeps_is_read_again(tmp_path: Path) -> None:
     made = {3: noisy(3, 2.0), 4: noisy(4, 1.0)}
     for number, member in made.items():
         (folder := tmp_path / str(number)).mkdir()
+        member.folds[0] = replace(member.folds[0], rounds=7)  # type: ignore[index]
         team.keep(folder, member.folds, model=member.model, beside={"seed": 42})
     (tmp_path / "5").mkdir()  # pruned
     (other := tmp_path / "6").mkdir()
@@ -115,6 +117,7 @@ def test_what_a_trial_keeps_is_read_again(tmp_path: Path) -> None:
     assert (first.trial, second.trial, first.name) == (4, 3, "trial_4")
     assert first.model == {"number": 4}
     assert list(first.folds) == list(made[4].folds)
+    assert [fold.rounds for fold in first.folds] == [7, None, None]
     assert np.array_equal(first.folds[0].predicted, made[4].folds[0].predicted)
 
 

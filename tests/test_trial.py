@@ -42,11 +42,15 @@ def test_hopeless_trial_is_ended_by_its_report() -> None:
 
 
 def test_trial_whose_time_is_over_ends_after_a_fold() -> None:
-    """It is pruned, unless that fold was the last one: then it is as good as complete."""
+    """It is pruned where there is less time than it still takes; after its last fold it is as good as complete."""
     study = optuna.create_study(pruner=optuna.pruners.NopPruner())
-    with running(study.ask(), is_over=lambda: True):
-        trial.report(1.0, 5, last=True)
-        with pytest.raises(optuna.TrialPruned, match="The time is over after step 1: 1"):
+    with running(study.ask(), is_over=lambda needed: needed > 10):
+        trial.report(1.0, 1, to_come=9.0)
+        with pytest.raises(optuna.TrialPruned, match="The time is over after step 2: 1"):
+            trial.report(1.0, 2, to_come=11.0)
+    with running(study.ask(), is_over=lambda _: True):
+        trial.report(1.0, 5, to_come=0.0)
+        with pytest.raises(optuna.TrialPruned):
             trial.report(1.0, 1)
     with running(study.ask()):
         trial.report(1.0, 1)
@@ -57,5 +61,5 @@ def test_trial_says_how_long_the_last_job_takes() -> None:
     trial.expect_last_job(3.0)
     study = optuna.create_study()
     with running(study.ask()):
-        trial.expect_last_job(7.0)
-    assert study.trials[0].user_attrs[LAST_JOB] == 7.0
+        trial.expect_last_job(7.0, rest=2.0, trials=3)
+    assert study.trials[0].user_attrs[LAST_JOB] == {"own": 7.0, "rest": 2.0, "trials": 3}

@@ -40,13 +40,15 @@ TIMED_ROWS = 50
 class Fold:
     """What one fold showed: its number from 1, the metrics on its validation rows, the seconds of its fit.
 
-    `predicted` is what was predicted for them, of shape (n_rows,), or (n_rows, n_classes).
+    `predicted` is what was predicted for them, of shape (n_rows,), or (n_rows, n_classes); `rounds` the number of trees
+    that boosting took, where they chose it.
     """
 
     number: int
     metrics: dict[str, float]
     fit_seconds: float
     predicted: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    rounds: int | None = None
 
 
 def metrics_of(task: Task) -> tuple[str, ...]:
@@ -138,23 +140,34 @@ def cross_validate(
 ) -> list[Fold]:
     """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows.
 
-    `on_fold` hears of every fold as soon as it is done.
+    By these boosting also ends that may stop early. `on_fold` hears of every fold as soon as it is done.
     """
     done: list[Fold] = []
     for fold in folds:
-        fitted = fit(estimator, fold.X, fold.y, threads=threads)
+        watch = (fold.X_validation, fold.y_validation)
+        fitted = fit(estimator, fold.X, fold.y, watch=watch, threads=threads)
         predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
-        done.append(Fold(len(done) + 1, score(fold.y_validation, predicted, task), fitted.seconds, predicted))
-        del fold, fitted, predicted  # before the next fold is encoded: both are large
+        scored = score(fold.y_validation, predicted, task)
+        done.append(Fold(len(done) + 1, scored, fitted.seconds, predicted, fitted.rounds))
+        del fold, watch, fitted, predicted  # before the next fold is encoded: both are large
         on_fold(done[-1])
     return done
 
 
 def summarise(folds: Sequence[Fold], task: Task) -> dict[str, float]:
-    """Return each metric's mean over the folds as `cv_<metric>`, the task's own with its spread, and the fits' time."""
+    """Return each metric's mean over the folds as `cv_<metric>`, the task's own with its spread, and the fits' time.
+
+    Where boosting stopped early, `cv_rounds` is the mean number of trees.
+    """
     means = {f"cv_{name}": fmean(fold.metrics[name] for fold in folds) for name in metrics_of(task)}
     spread = pstdev(fold.metrics[task.metric] for fold in folds)
-    return means | {f"cv_{task.metric}_std": spread, "fit_seconds": sum(fold.fit_seconds for fold in folds)}
+    rounds = [fold.rounds for fold in folds if fold.rounds]
+    return {
+        **means,
+        f"cv_{task.metric}_std": spread,
+        **({"cv_rounds": fmean(rounds)} if rounds else {}),
+        "fit_seconds": sum(fold.fit_seconds for fold in folds),
+    }
 
 
 def _balanced_accuracy(y_true: pd.Series, chosen: np.ndarray) -> float:

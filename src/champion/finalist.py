@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from champion import evaluation, pictures, pipeline, report
+from champion import evaluation, explanation, pictures, pipeline, report
 from champion.data import Dataset
 
 
@@ -31,10 +31,11 @@ class Finalist:
 def prepare(
     unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
 ) -> Finalist:
-    """Fit on `train`, score on `test`, and write the pictures and the feature importance into `folder`."""
+    """Fit on `train`, score on `test`, and write into `folder` what explains the model."""
     fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
     predicted = pipeline.predict(fitted.model, test.X, task=test.task)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted, test.task).items()}
     importance = report.feature_importance(fitted.model, test, seed=seed)
     files = [*report.write_importance(folder, importance, test), *pictures.held_out(folder, test, predicted)]
+    files += explanation.write(folder, fitted.model, test, predicted, seed=seed)
     return Finalist(fitted.model, fitted.seconds, predicted, metrics, files)

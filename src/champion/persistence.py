@@ -15,6 +15,7 @@ from champion.pipeline import learners
 TRUSTED_TYPES = [
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
+    "champion.features.alike.AlikeTarget",
     "champion.features.places.NeighboursTarget",
     "champion.features.places.Rotations",
     "champion.features.ratios.Ratios",

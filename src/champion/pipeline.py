@@ -17,14 +17,18 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import gen_even_slices
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import Bunch, gen_even_slices
 from threadpoolctl import ThreadpoolController
 
+from champion import rounds
 from champion.data import Dataset
 from champion.errors import ConfigError
 from champion.task import Label, Task
 
 Estimator: TypeAlias = Pipeline | BaseEstimator
+Rows: TypeAlias = pd.DataFrame | np.ndarray
+Watch: TypeAlias = tuple[np.ndarray, pd.Series | np.ndarray]  # rows and targets by which boosting stops early
 
 CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
 ROWS_PER_THREAD = 1000  # fewer are predicted sooner than a thread is started
@@ -45,10 +49,14 @@ class EncodedFold:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model that predicts in the target's unit, or the labels of classes, and what it took in seconds."""
+    """A fitted model that predicts in the target's unit, or the labels of classes, and what it took in seconds.
+
+    `rounds` is the number of trees after which its fit ended early, where it did.
+    """
 
     model: Estimator
     seconds: float
+    rounds: int | None = None
 
 
 def class_for(task: Task, path: str) -> str:
@@ -95,6 +103,17 @@ def learners(model: Estimator) -> list[BaseEstimator]:
     return getattr(estimator, "estimators_", [member for _, member in estimator.estimators])
 
 
+def settled(estimator: BaseEstimator, found: Sequence[int | None]) -> BaseEstimator:
+    """Return a copy of `estimator` that takes the number of trees that each of some folds `found`, where they did.
+
+    It is for the rows of all folds, and more rows allow more trees.
+    """
+    estimator = clone(estimator)
+    for learner in learners(estimator):
+        rounds.settle(learner, [number * len(found) / (len(found) - 1) for number in found if number])
+    return estimator
+
+
 def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
     """Join both into one unfitted pipeline, so that no fold can see how another one's features were fitted."""
     return Pipeline([("features", features), ("model", estimator)])
@@ -128,39 +147,79 @@ class Folds:
         return EncodedFold(X, y, own.transform(validation.X), validation.y)
 
 
-def fit(model: Estimator, X: pd.DataFrame | np.ndarray, y: pd.Series, *, threads: int | None = None) -> Fitted:
+def fit(
+    model: Estimator,
+    X: Rows,
+    y: pd.Series,
+    *,
+    watch: Watch | None = None,
+    threads: int | None = None,
+) -> Fitted:
     """Fit a copy of a pipeline, or of a bare estimator, with at most `threads` CPU threads (None: all that help).
 
-    `X` has the shape (n_rows, n_features), `y` (n_rows,). The copy predicts with one thread: sums then always run in
-    the same order, so equal models give equal digits, and a single row is answered without waking a thread pool.
+    Members of a team are fitted side by side, with a thread each: that is sooner than one after the other with many.
+    `X` has the shape (n_rows, n_features), `y` (n_rows,); `watch` is another such pair: a bare estimator that may stop
+    early does so when these rows show no gain any more. The copy predicts with one thread: sums then always run in the
+    same order, so equal models give equal digits, and a single row is answered without waking a thread pool.
     Raises ConfigError for a value the estimator refuses.
     """
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads must be a whole number from 1, or null for every core, but got {threads!r}.")
     model = clone(model)
-    for estimator in learners(model):
-        if key := _threads_key(estimator):
-            estimator.set_params(**{key: threads or -1})
-        if getattr(estimator, "early_stopping", None) is True and not _can_set_aside(estimator, y):
-            estimator.set_params(early_stopping=False)
-    limits = threads or min(cpu_count(), 1 + X.size // CELLS_PER_THREAD)
     started = time.perf_counter()
-    bound = [estimator for estimator in learners(model) if not _threads_key(estimator)]
-    with _pools(type(bound[0]).__module__).limit(limits=limits, user_api="openmp") if bound else nullcontext():
-        try:
-            model.fit(X, y)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(_complaint(bare(model), error)) from error
+    try:
+        encoded = model[:-1].fit_transform(X, y) if isinstance(model, Pipeline) else X
+        _fit(model[-1] if isinstance(model, Pipeline) else model, encoded, y, watch=watch, threads=threads)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(_complaint(bare(model), error)) from error
     seconds = time.perf_counter() - started
-    for estimator in learners(model):
-        if _threads_key(estimator) == "n_jobs":
-            estimator.set_params(n_jobs=1)
     if X.size > CELLS_PER_THREAD:
         _give_back()
-    return Fitted(model, seconds)
+    taken = rounds.taken(bare(model)) if watch and rounds.stop_early(bare(model)) else None
+    return Fitted(model, seconds, taken)
 
 
-def predict(model: Estimator, X: pd.DataFrame | np.ndarray, *, task: Task, threads: int | None = None) -> np.ndarray:
+def _fit(model: BaseEstimator, X: Rows, y: pd.Series, *, watch: Watch | None, threads: int | None) -> None:
+    """Fit an estimator, or all those of a vote, and tell the vote what it would have learned by fitting them itself."""
+    estimators, labels = learners(model), None
+    if isinstance(model, VotingClassifier):
+        labels = LabelEncoder().fit(y)
+        if watch:
+            known = np.isin(watch[1], labels.classes_)
+            watch = watch[0][known], labels.transform(watch[1][known])
+    target = y if labels is None else labels.transform(y)
+    if len(estimators) == 1:
+        _fit_learner(estimators[0], X, target, watch=watch, threads=threads)
+    else:
+        with ThreadPoolExecutor(threads or cpu_count()) as pool:
+            list(pool.map(lambda one: _fit_learner(one, X, target, watch=watch, threads=1), estimators))
+    if isinstance(model, VotingClassifier | VotingRegressor):
+        model.estimators_ = estimators
+        model.named_estimators_ = Bunch(**dict(model.estimators))
+    if labels is not None:
+        model.le_, model.classes_ = labels, labels.classes_
+
+
+def _fit_learner(
+    estimator: BaseEstimator, X: Rows, y: pd.Series | np.ndarray, *, watch: Watch | None, threads: int | None
+) -> None:
+    key, bounds = _threads_key(estimator), nullcontext()
+    if key:
+        estimator.set_params(**{key: threads or -1})
+    else:
+        limits = threads or min(cpu_count(), 1 + X.size // CELLS_PER_THREAD)
+        bounds = _pools(type(estimator).__module__).limit(limits=limits, user_api="openmp")
+    with bounds:
+        if watch and rounds.stop_early(estimator):
+            rounds.fit(estimator, X, y, watch=watch)
+        else:
+            rounds.settle(estimator)
+            estimator.fit(X, y)
+    if key == "n_jobs":
+        estimator.set_params(n_jobs=1)
+
+
+def predict(model: Estimator, X: Rows, *, task: Task, threads: int | None = None) -> np.ndarray:
     """Return predictions for the rows of `X` (n_rows, n_features).
 
     They are in the target's unit, of shape (n_rows,), or the probabilities of the task's classes, (n_rows, n_classes).
@@ -192,12 +251,6 @@ def _aligned(predicted: np.ndarray, known: list[Label], task: Task) -> np.ndarra
 def _threads_key(estimator: BaseEstimator) -> str | None:
     """Return the parameter that says how many threads an estimator uses, where it has one."""
     return next((key for key in ("n_jobs", "thread_count") if key in estimator.get_params()), None)
-
-
-def _can_set_aside(estimator: BaseEstimator, y: pd.Series) -> bool:
-    """Tell whether there are enough rows for those by which boosting stops early, which hold some of every class."""
-    counts = y.value_counts() if is_classifier(estimator) else pd.Series([len(y)])
-    return bool(counts.min() > 1 and len(y) * (estimator.validation_fraction or 0.1) >= max(len(counts), 2))
 
 
 def _give_back() -> None:

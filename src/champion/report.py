@@ -29,12 +29,16 @@ def write_evaluation(
     metrics: Mapping[str, float],
 ) -> Path:
     """Write what the run was and what it found as evaluation_report.json."""
+    shown = [
+        {"number": fold.number, "metrics": fold.metrics, "fit_seconds": fold.fit_seconds, "rounds": fold.rounds}
+        for fold in folds
+    ]
     content = {
         "params": params,
         "data": asdict(data),
         "advice": advice,
         "metrics": metrics,
-        "folds": [{"number": fold.number, "metrics": fold.metrics, "fit_seconds": fold.fit_seconds} for fold in folds],
+        "folds": shown,
     }
     file = folder / "evaluation_report.json"
     file.write_text(json.dumps(content, indent=2) + "\n")

@@ -85,7 +85,7 @@ def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset
             objective=objective,
             data=dataset.summary,
             baselines=[Baseline(**kept) for kept in known.get(trial.BASELINES, [])],
-            columns=report.columns(dataset, {}),
+            columns=report.columns(dataset, known.get(trial.TREATMENTS, {})),
             advice=known.get(trial.ADVICE, []),
             command=command,
         )

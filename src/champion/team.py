@@ -53,7 +53,8 @@ class Team:
 def keep(folder: Path, folds: Sequence[Fold], *, model: Mapping[str, Any], beside: Mapping[str, Any]) -> None:
     """Keep a trial's predictions in its folder, with its model's configuration and what else they depend on."""
     kept = {str(fold.number): fold.predicted for fold in folds}
-    np.savez(folder / PREDICTED, allow_pickle=False, seconds=np.array([fold.fit_seconds for fold in folds]), **kept)
+    each = {"seconds": [fold.fit_seconds for fold in folds], "rounds": [fold.rounds or 0 for fold in folds]}
+    np.savez(folder / PREDICTED, allow_pickle=False, **kept, **{name: np.array(one) for name, one in each.items()})
     recipe = {"model": model, "beside": beside}
     (folder / RECIPE).write_text(json.dumps(recipe, default=str))  # last, as it says that the trial is whole
 
@@ -124,4 +125,5 @@ def _folds(folder: Path, y: Sequence[pd.Series], task: Task) -> list[Fold]:
     with np.load(folder / PREDICTED, allow_pickle=False) as kept:
         predicted = [kept[str(number)] for number in range(1, len(y) + 1)]
         scored = [evaluation.score(true, one, task) for true, one in zip(y, predicted, strict=True)]
-        return [Fold(n, scores, float(kept["seconds"][n - 1]), predicted[n - 1]) for n, scores in enumerate(scored, 1)]
+        seconds, rounds = kept["seconds"].tolist(), [number or None for number in kept["rounds"].tolist()]
+        return [Fold(n + 1, scored[n], seconds[n], predicted[n], rounds[n]) for n in range(len(y))]

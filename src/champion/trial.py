@@ -18,7 +18,7 @@ __all__ = [
     "was_pruned",
 ]
 
-ADVICE, BASELINES = "advice", "baselines"  # of a study: what is the same for all trials
+ADVICE, BASELINES, TREATMENTS = "advice", "baselines", "treatments"  # of a study: what is the same for all trials
 RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
 
 

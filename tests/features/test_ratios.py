@@ -26,7 +26,9 @@ def test_what_grows_together_is_related() -> None:
 
 def test_closest_come_first() -> None:
     """Where only one ratio is wanted, it is that of the columns most alike."""
-    assert related(X.assign(families=X["households"] * 1.01), most=1) == [("households", "families")]
+    three = X.assign(families=X["households"] * 1.01)
+    assert related(three, most=3)[0] == ("households", "families")
+    assert related(three, most=2) == []
 
 
 def test_gaps_are_no_obstacle() -> None:

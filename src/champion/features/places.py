@@ -36,11 +36,11 @@ class _OfPlaces(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Remember around which latitude the rows lie: a degree of longitude is as wide as its cosine."""
         latitude = np.asarray(X, dtype=float)[:, 0]
         self.width_ = float(np.cos(np.radians(np.nanmean(latitude)))) if np.isfinite(latitude).any() else 1.0
-        self.n_features_in_ = 2
+        self.n_features_in_ = X.shape[1]
 
     def _km(self, X: pd.DataFrame) -> np.ndarray:
         """Return kilometres to the east and to the north, of shape (n_rows, 2)."""
-        places = np.radians(np.asarray(X, dtype=float)) * EARTH_KM
+        places = np.radians(np.asarray(X, dtype=float)[:, :2]) * EARTH_KM
         return np.column_stack([places[:, 1] * self.width_, places[:, 0]])
 
 
@@ -79,6 +79,8 @@ class NeighboursTarget(_OfPlaces):
     others. Gives an array of shape (n_rows, n_targets * (len(n_neighbours) + 2) + 2), NaN for a missing coordinate.
     """
 
+    whom = "neighbours"
+
     def __init__(self, n_neighbours: Sequence[int] = (5, 15, 50), *, classes: bool = False) -> None:
         self.n_neighbours = n_neighbours
         self.classes = classes
@@ -86,7 +88,7 @@ class NeighboursTarget(_OfPlaces):
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "NeighboursTarget":
         """Keep the places of `X` (n_rows, 2) and the targets `y` (n_rows,)."""
         self._learn_middle(X)
-        places, targets = self._km(X), self._columns(y)
+        places, targets = self._placed(X), self._columns(y)
         known = np.isfinite(places).all(axis=1)
         self.places_, self.targets_ = places[known], targets[known]
         self.__dict__.pop("_tree", None)
@@ -104,11 +106,15 @@ class NeighboursTarget(_OfPlaces):
         """Name the columns after what they hold."""
         several = self.targets_.shape[1] > 1
         names = [
-            f"{what}_of_neighbours{f'_{target}' if several else ''}"
+            f"{what}_of_{self.whom}{f'_{target}' if several else ''}"
             for what in (*(f"mean_of_{n}" for n in self.n_neighbours), "weighted_mean", "spread")
             for target in range(self.targets_.shape[1])
         ]
-        return np.array([*names, "km_to_nearest", "km_to_farther"], dtype=object)
+        return np.array([*names, f"km_to_nearest_{self.whom}", f"km_to_farther_{self.whom}"], dtype=object)
+
+    def _placed(self, X: pd.DataFrame) -> np.ndarray:
+        """Return where each row is, of shape (n_rows, n_dimensions), in kilometres."""
+        return self._km(X)
 
     def _columns(self, y: pd.Series) -> np.ndarray:
         if not self.classes:
@@ -117,7 +123,7 @@ class NeighboursTarget(_OfPlaces):
         return indicators[:, 1:] if indicators.shape[1] == 2 else indicators
 
     def _described(self, X: pd.DataFrame, *, own: int) -> np.ndarray:
-        places = self._km(X)
+        places = self._placed(X)
         known = np.isfinite(places).all(axis=1)
         n_targets, others = self.targets_.shape[1], len(self.places_) - own
         width = n_targets * (len(self.n_neighbours) + 2) + 2
@@ -127,6 +133,10 @@ class NeighboursTarget(_OfPlaces):
             km, near = self._nearest(places[known], most, own=own)
             described[known] = self._summed_up(km, self.targets_[near])
         return described
+
+    @property
+    def _middle(self) -> int:
+        return sorted(self.n_neighbours)[len(self.n_neighbours) // 2]
 
     def _nearest(self, places: np.ndarray, most: int, *, own: int) -> tuple[np.ndarray, np.ndarray]:
         """Return distances and positions of the nearest training rows, (n_rows, most) each, but for `own` oneself."""
@@ -141,7 +151,7 @@ class NeighboursTarget(_OfPlaces):
 
     def _summed_up(self, km: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return means, spread and distances for targets of shape (n_rows, n_near, n_targets)."""
-        middle = min(sorted(self.n_neighbours)[len(self.n_neighbours) // 2], km.shape[1])
+        middle = min(self._middle, km.shape[1])
         weights = 1 / (km[:, :middle, None] + 1)
         near = targets[:, :middle]
         means = [targets[:, :n].mean(axis=1) for n in self.n_neighbours]

@@ -11,12 +11,23 @@ GROW_TOGETHER = 0.7  # correlation of their logarithms
 
 
 def related(X: pd.DataFrame, *, most: int) -> list[tuple[str, str]]:
-    """Return at most so many pairs of positive columns of `X` whose logarithms correlate, the closest ones first."""
+    """Return the pairs of positive columns of `X` whose logarithms correlate, the closest ones first.
+
+    Where there are more than `most`, the columns are many measures of one thing rather than parts of each other, and
+    none is returned: they would add more noise than knowledge.
+    """
     positive = [name for name in X.columns if X[name].min() > 0 and X[name].nunique() > 2]
     together = X[positive].astype(float).transform(np.log).corr(min_periods=3).to_numpy()
     pairs = [pair for pair in combinations(range(len(positive)), 2) if together[pair] >= GROW_TOGETHER]
-    closest = sorted(pairs, key=lambda pair: -together[pair])[:most]
-    return [(positive[one], positive[other]) for one, other in closest]
+    closest = sorted(pairs, key=lambda pair: -together[pair])
+    return [(positive[one], positive[other]) for one, other in closest] if len(pairs) <= most else []
+
+
+def divided(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return the first column of each pair divided by the second, (n_rows, n_pairs); by zero it is NaN."""
+    above, below = (values[:, [pair[side] for pair in pairs]] for side in (0, 1))
+    found: np.ndarray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+    return found
 
 
 class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -36,10 +47,7 @@ class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the ratios."""
-        values = np.asarray(X, dtype=float)
-        above, below = (values[:, [pair[side] for pair in self.pairs]] for side in (0, 1))
-        divided: np.ndarray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
-        return divided
+        return divided(np.asarray(X, dtype=float), self.pairs)
 
     def get_feature_names_out(self, _: object = None) -> np.ndarray:
         """Name each ratio after its columns, as in rooms_per_household."""

@@ -12,6 +12,7 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from champion.data import Dataset
 from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.errors import ConfigError
+from champion.features.alike import AlikeTarget
 from champion.features.places import NeighboursTarget, Rotations
 from champion.features.places import coordinates as coordinates_of
 from champion.features.ratios import Ratios, related
@@ -57,10 +58,11 @@ def geographic(
 ) -> ColumnTransformer:
     """Return what `plain` does with its `options`, and columns that several of `train` make together.
 
-    Those are at most `max_ratios` ratios of columns that grow together, and for the two `coordinates`, latitude and
-    longitude in degrees (None: found by their names), rotations by `n_angles` angles and what the target of the
-    nearest `n_neighbours` training rows is. A table without coordinates has ratios alone. Raises ConfigError for
-    coordinates that are no columns of numbers, and for numbers that can't be meant.
+    Those are ratios of columns that grow together, unless there are more than `max_ratios`, and for the two
+    `coordinates`, latitude and longitude in degrees (None: found by their names), rotations by `n_angles` angles and
+    what the target is of the `n_neighbours` training rows that are nearest, and of those nearest and most alike. A
+    table without coordinates has ratios alone. Raises ConfigError for coordinates that are no columns of numbers, and
+    for numbers that can't be meant.
     """
     _check("n_angles", n_angles, fewest=1)
     _check("max_ratios", max_ratios, fewest=0)
@@ -69,14 +71,25 @@ def geographic(
     for number in n_neighbours:
         _check("n_neighbours", number, fewest=1)
     blocks = plain(train, **options).transformers
-    if pairs := related(train.X[train.names(NUMBER)], most=max_ratios):
+    numbers = train.names(NUMBER)
+    pairs = related(train.X[numbers], most=max_ratios)
+    if pairs:
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
-        positions = [(names.index(one), names.index(other)) for one, other in pairs]
-        blocks.append(("ratios", Ratios(positions), names))
+        blocks.append(("ratios", Ratios(_positions(pairs, names)), names))
     if places := _coordinates(train, coordinates):
-        neighbours = NeighboursTarget(list(n_neighbours), classes=train.task.is_classification)
-        blocks += [("rotations", Rotations(n_angles), places), ("target of neighbours", neighbours, places)]
+        others = [name for name in numbers if name not in places]
+        near, classes = list(n_neighbours), train.task.is_classification
+        kinds = _positions([pair for pair in pairs if not set(pair) & set(places)], others)
+        blocks += [
+            ("rotations", Rotations(n_angles), places),
+            ("target of neighbours", NeighboursTarget(near, classes=classes), places),
+            ("target of those alike", AlikeTarget(near, pairs=kinds, classes=classes), [*places, *others]),
+        ]
     return _together(blocks)
+
+
+def _positions(pairs: Sequence[tuple[str, str]], names: Sequence[str]) -> list[tuple[int, int]]:
+    return [(names.index(one), names.index(other)) for one, other in pairs]
 
 
 def _coordinates(train: Dataset, given: Sequence[str] | None) -> list[str] | None:

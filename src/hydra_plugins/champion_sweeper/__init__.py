@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from optuna import Trial
 
-LAST_JOB = "last_job_seconds"  # of a trial: how long the last job will take, should this be the best one
+LAST_JOB = "last_job"  # of a trial: what the last job takes of it, in seconds, should it have a part in that
 
 _running: "Trial | None" = None
-_is_over: Callable[[], bool] = bool
+_is_over: Callable[[float], bool] = bool
 
 
 def current_trial() -> "Trial | None":
@@ -18,32 +18,39 @@ def current_trial() -> "Trial | None":
     return _running
 
 
-def report(value: float, step: int, *, last: bool = False) -> None:
-    """Tell the study an intermediate value, such as the score of fold `step`, the `last` one or not.
+def report(value: float, step: int, *, to_come: float | None = None) -> None:
+    """Tell the study an intermediate value, such as the score of fold `step`.
 
-    Raises optuna.TrialPruned where the study's pruner sees no use in going on, or its time is over. A study with
+    `to_come` are the seconds that the trial still takes, if that is known: none after its last step. Raises
+    optuna.TrialPruned where the study's pruner sees no use in going on, or there isn't that much time. A study with
     several objectives can't be pruned, and hears nothing.
     """
     trial = _running
     if trial is None or len(trial.study.directions) > 1:
         return
     trial.report(value, step)
-    late = not last and _is_over()
+    late = to_come != 0 and _is_over(to_come or 0.0)
     if late or trial.should_prune():
         from optuna import TrialPruned
 
         raise TrialPruned(f"{'The time is over' if late else 'No use in going on'} after step {step}: {value:.6g}.")
 
 
-def expect_last_job(seconds: float) -> None:
-    """Tell the study how long the last job will take, so that the search leaves it that much of the timeout."""
+def expect_last_job(own: float, *, rest: float = 0.0, trials: int = 1) -> None:
+    """Tell the study how long the last job takes, so that the search leaves it that much of the timeout.
+
+    Those are seconds: `rest`, and for each of the `trials` that it may be made of, the best one or several, its `own`.
+    """
     if _running is not None:
-        _running.set_user_attr(LAST_JOB, seconds)
+        _running.set_user_attr(LAST_JOB, {"own": own, "rest": rest, "trials": trials})
 
 
 @contextmanager
-def running(trial: "Trial", *, is_over: Callable[[], bool] = bool) -> Iterator[None]:
-    """Make `trial` the current one of this process, until `is_over` tells that there is no more time; for workers."""
+def running(trial: "Trial", *, is_over: Callable[[float], bool] = bool) -> Iterator[None]:
+    """Make `trial` the current one of this process, for workers.
+
+    `is_over` tells whether there is no time left for so many seconds that it still needs.
+    """
     global _running, _is_over
     _running, _is_over = trial, is_over
     try:

@@ -68,7 +68,10 @@ class Parameter:
     def configured(self, config: DictConfig) -> Any:
         """Return the value that `config` has for the key, as the distribution writes it, or None outside its range."""
         value = OmegaConf.select(config, self.path, default=self)  # itself: no such key
-        value = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        return self.written(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+
+    def written(self, value: Any) -> Any:
+        """Return a value as the distribution writes it, or None outside its range."""
         kind = self.distribution
         if isinstance(kind, CategoricalDistribution):
             return next((typed for typed in kind.choices if _same(_read(str(typed)), value)), None)

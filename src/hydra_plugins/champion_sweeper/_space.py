@@ -80,15 +80,25 @@ class Space:
         first = {one.name: one.first for one in self._all}
         return [self.overrides(first | dict(zip(self.groups, options, strict=True))) for options in self.branches]
 
-    def defaults(self) -> list[dict[str, Any]]:
-        """Return the configured values of each branch, as far as the space holds them: the first trials."""
+    def first(self) -> list[dict[str, Any]]:
+        """Return the first trials, as far as the space holds their values, each branch taking turns.
+
+        They are the configured values of each branch, and then these again but for what `hydra.sweeper.first` says.
+        """
+        turns = [self._first(options, branch) for options, branch in self.branches.items()]
+        return [params for turn in itertools.zip_longest(*turns) for params in turn if params is not None]
+
+    def _first(self, options: Sequence[str], branch: "Branch") -> list[dict[str, Any]]:
         found = []
-        for options, branch in self.branches.items():
+        for changed in ({}, *(branch.config.hydra.sweeper.get("first") or ())):
+            for key in changed:
+                if OmegaConf.select(branch.config, key, default=self) is self:
+                    raise SweepError(f"hydra.sweeper.first: {key} is no key of the configuration.")
             params: dict[str, Any] = dict(zip(self.groups, options, strict=True))
-            for parameter in (*self.parameters, *branch.parameters):
-                value = params.get(parameter.name, parameter.configured(branch.config))
-                if value is not None:
-                    params[parameter.name] = value
+            for one in (*self.parameters, *branch.parameters):
+                value = one.written(changed[one.path]) if one.path in changed else one.configured(branch.config)
+                if one.name not in params and value is not None:
+                    params[one.name] = value
             found.append(params)
         return found
 

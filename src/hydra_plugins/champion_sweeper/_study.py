@@ -166,7 +166,7 @@ def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
     """
     study, grid = store.study(), space.grid(n_trials)
     total = n_trials if grid is None else len(grid)
-    for params in space.defaults() if grid is None else grid:
+    for params in space.first() if grid is None else grid:
         if grid is not None or total is None or len(counted(store)) < total:
             study.enqueue_trial(params, skip_if_exists=True)
     if grid is None and total is not None:

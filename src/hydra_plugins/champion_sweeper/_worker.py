@@ -47,17 +47,23 @@ class Limits:
         begun = [trial for trial in counted(store) if trial.state is not TrialState.WAITING]
         return self.too_many_failed(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
 
-    def is_over(self, store: Store) -> bool:
-        """Tell whether a running trial has no more time; where none is complete yet, it goes on."""
+    def is_over(self, store: Store, needed: float = 0.0) -> bool:
+        """Tell whether a running trial has no time for the seconds that it needs; where none is complete, it has."""
         if self.deadline is None:
             return False
         complete = store.trials(TrialState.COMPLETE)
-        return bool(complete) and self._left(complete, self.deadline) <= 0
+        return bool(complete) and self._left(complete, self.deadline) <= needed
 
     def _left(self, complete: Sequence[FrozenTrial], deadline: float) -> float:
         """Return the seconds until the last job must begin: it takes as long as trials say, or as the longest one."""
         told = [trial.user_attrs[LAST_JOB] for trial in complete if LAST_JOB in trial.user_attrs]
-        last_job = max(told or _seconds(complete), default=0.0) if self.last_job else 0.0
+        if not self.last_job:
+            last_job = 0.0
+        elif not told:
+            last_job = max(_seconds(complete), default=0.0)
+        else:
+            slowest = sorted((one["own"] for one in told), reverse=True)
+            last_job = max(one["rest"] for one in told) + sum(slowest[: max(one["trials"] for one in told)])
         return deadline - time.time() - last_job
 
     def too_many_failed(self, trials: Sequence[FrozenTrial]) -> bool:

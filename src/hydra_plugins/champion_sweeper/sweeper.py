@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "workers": 1,  # trials at a time: local processes with Hydra's basic launcher, else jobs of its launcher
     "direction": "minimize",  # or maximize; a list where the job returns several numbers
     "params": {},  # the space, in Hydra's sweep grammar, where the command line sweeps no value
+    "first": [],  # trials before the sampler chooses: the configured values, changed as each mapping says
     "study_name": "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}",  # one that exists goes on
     "storage": "${hydra.sweep.dir}/study.journal",  # a file, or a database's URL
     "sampler": None,  # an Optuna sampler to instantiate; its seed is that of the whole study
