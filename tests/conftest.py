@@ -30,7 +30,7 @@ RUNS = {
     "random_forest_100": ["model=random_forest", "model.n_estimators=100", "model.max_depth=20"],
     "gradient_boosting_800": ["model=gradient_boosting"],
     "random_forest_150": ["model=random_forest", "model.n_estimators=150", "model.max_depth=20"],
-    "xgboost_600": ["model=xgboost"],
+    "xgboost_1000": ["model=xgboost"],
     "random_forest_200": ["model=random_forest", "model.n_estimators=200", "model.max_depth=20"],
 }
 

@@ -98,7 +98,7 @@ def test_defaults_of_each_model_come_first(swept: Home) -> None:
     """The configured models are the first trials, so a sweep never ends below a single run."""
     first, second = study_of(swept).trials[:2]
     assert (first.params["model"], first.params["gradient_boosting.learning_rate"]) == ("gradient_boosting", 0.08)
-    assert (second.params["model"], second.params["xgboost.n_estimators"]) == ("xgboost", 600)
+    assert (second.params["model"], second.params["xgboost.max_depth"]) == ("xgboost", 6)
 
 
 def test_best_trial_is_trained_once_more_and_promoted(swept: Home) -> None:

@@ -21,7 +21,7 @@ BOUNDS = {
     "random_forest_150": (0.812, 0.830),
     "random_forest_200": (0.812, 0.830),
     "gradient_boosting_800": (0.825, 1),
-    "xgboost_600": (0.838, 1),
+    "xgboost_1000": (0.838, 1),
 }
 
 
@@ -41,7 +41,7 @@ def test_models_reach_the_accuracy_that_the_table_allows(housing: Home, name: st
 
 def test_same_command_gives_the_same_digits(housing: Home, tmp_path: Path) -> None:
     """Every metric of a repeated run is equal to the last digit, whatever the threads did."""
-    for name in ("gradient_boosting_800", "random_forest_100", "xgboost_600"):
+    for name in ("gradient_boosting_800", "random_forest_100", "xgboost_1000"):
         again = housing.train(
             *RUNS[name], "registered_model=again", "experiment_name=again", f"hydra.run.dir={tmp_path / name}"
         )
@@ -61,26 +61,26 @@ def test_run_has_flat_params_under_the_names_of_the_command_line(housing: Home) 
 
 def test_run_has_every_metric(housing: Home) -> None:
     """Cross-validated and held-out metrics and the time stand in MLflow as they do in the report."""
-    metrics = run_of(housing, "xgboost_600").data.metrics
+    metrics = run_of(housing, "xgboost_1000").data.metrics
     metrics = {name: value for name, value in metrics.items() if not name.startswith("final_")}
     named = {"cv_rmse", "cv_rmse_std", "cv_r2", "test_rmse", "test_r2", "test_mae", "test_mape", "fit_seconds"}
     assert named <= set(metrics)
-    assert metrics == pytest.approx(report(housing, "xgboost_600")["metrics"])
+    assert metrics == pytest.approx(report(housing, "xgboost_1000")["metrics"])
 
 
 def test_run_and_version_say_how_the_final_went(housing: Home) -> None:
     """Numbers, decision and reason stand in the run and in the version; the same words are on the console."""
-    run = run_of(housing, "xgboost_600")
+    run = run_of(housing, "xgboost_1000")
     version = housing.client.get_model_version("housing_price_predictor", "4")
     finals = {name: value for name, value in run.data.metrics.items() if name.startswith("final_")}
     assert {name: float(version.tags[name]) for name in finals} == pytest.approx(finals)
     assert (finals["final_opponent"], finals["final_rows"]) == (2, 4128)
     assert 0 < finals["final_improvement_low"] < finals["final_improvement"] < 0.1
-    assert finals["final_rmse"] == pytest.approx(report(housing, "xgboost_600")["metrics"]["test_rmse"])
+    assert finals["final_rmse"] == pytest.approx(report(housing, "xgboost_1000")["metrics"]["test_rmse"])
     for tag in ("decision", "reason", "command", "data_fingerprint", "held_out_fingerprint"):
         assert version.tags[tag] == run.data.tags[tag]
-    assert version.tags["run_name"] == "xgboost_600"
-    shown = (housing.folder / "xgboost_600" / "console.txt").read_text()
+    assert version.tags["run_name"] == "xgboost_1000"
+    shown = (housing.folder / "xgboost_1000" / "console.txt").read_text()
     assert f"4 in Production, champion\n          {version.tags['reason']}\n" in shown
     assert "5 in Staging, challenger\n" in (housing.folder / "random_forest_200" / "console.txt").read_text()
 
@@ -99,7 +99,7 @@ def test_run_says_which_data_code_and_command_made_it(housing: Home) -> None:
     """The tags and the dataset input are enough to repeat the run."""
     run = run_of(housing, "gradient_boosting_800")
     assert run.data.tags["command"].startswith("python src/train.py model=gradient_boosting")
-    assert run.data.tags["data_fingerprint"] == report(housing, "xgboost_600")["data"]["fingerprint"]
+    assert run.data.tags["data_fingerprint"] == report(housing, "xgboost_1000")["data"]["fingerprint"]
     assert (run.data.tags["data_rows"], run.data.tags["data_columns"]) == ("20640", "10")
     assert run.data.tags["git_commit"]
     [used] = run.inputs.dataset_inputs
@@ -113,11 +113,15 @@ def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> 
     assert kept == {
         "columns.csv",
         "config.yaml",
+        "error_map.png",
+        "errors_by_group.csv",
         "evaluation_report.json",
         "feature_importance.csv",
         "feature_importance.png",
         "predicted_vs_actual.png",
         "residuals.png",
+        "shap.csv",
+        "shap.png",
         "train_rows.npy",
     }
     config = yaml.safe_load(
@@ -128,20 +132,20 @@ def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> 
 
 def test_income_and_place_matter_most(housing: Home) -> None:
     """The feature importance names what every study of this table names."""
-    with (housing.folder / "xgboost_600" / "feature_importance.csv").open() as file:
+    with (housing.folder / "xgboost_1000" / "feature_importance.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["feature"] for row in rows[:3]} == {"longitude", "latitude", "median_income"}
 
 
 def test_console_shows_data_folds_results_and_what_next(housing: Home) -> None:
     """A person sees what was learned from what, each fold, results in dollars, and the next commands."""
-    text = (housing.folder / "xgboost_600" / "console.txt").read_text()
+    text = (housing.folder / "xgboost_1000" / "console.txt").read_text()
     for part in (
         "20,640 rows, 9 columns to predict median_house_value, in dollars",
         "16,512 rows to train on, 4,128 held out, seed 42",
         "fold 1/5",
         "fold 5/5",
-        "xgboost_600 in housing_price_prediction",
+        "xgboost_1000 in housing_price_prediction",
         "mlflow ui --backend-store-uri",
         "python serve.py",
     ):
@@ -305,9 +309,9 @@ def test_next_run_closes_a_killed_one(home: Home) -> None:
         done = home.train("experiment=quick")
         assert done.returncode == 0, done.stderr
         assert home.statuses()["random_forest_150"] == ["KILLED"]
-        assert home.statuses()["xgboost_600"] == ["RUNNING"]
+        assert home.statuses()["xgboost_1000"] == ["RUNNING"]
         alive.communicate(timeout=120)
-    assert home.statuses()["xgboost_600"] == ["FINISHED"]
+    assert home.statuses()["xgboost_1000"] == ["FINISHED"]
     assert not list((home.folder / "outputs").rglob(".running"))
 
 
