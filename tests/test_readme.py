@@ -58,7 +58,7 @@ def test_first_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
 def test_curl_example_answers_what_the_readme_shows(housing: Home) -> None:
     """The README's request gets {"predictions": [a price]}, as a prediction of the model it trains."""
     answer = json.loads(next(text for _, text in BLOCKS if text.startswith('{"predictions"')))
-    with housing.serve("--version", "2") as url:
+    with housing.serve("--version", "4") as url:
         request = block("curl").replace("http://localhost:5001", url)
         got = json.loads(subprocess.run(shlex.split(request), capture_output=True, check=True).stdout)
     assert got["predictions"] == pytest.approx(answer["predictions"], rel=0.01)

@@ -61,7 +61,7 @@ def test_champion_is_the_best_of_the_runs(housing: Home) -> None:
     ]
     best = min(versions, key=lambda version: version["metrics"]["test_rmse"])
     assert (best["stage"], best["aliases"]) == ("Production", ["champion"])
-    assert "xgboost_1000" in best["description"]
+    assert "gradient_boosting_800" in best["description"]
     stages = {version["version"]: version["stage"] for version in versions}
     assert stages == {1: "Archived", 2: "Archived", 3: "Archived", 4: "Production", 5: "Staging"}
     shown = housing.client.get_model_version("housing_price_predictor", str(best["version"]))
