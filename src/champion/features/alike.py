@@ -40,17 +40,15 @@ class AlikeTarget(NeighboursTarget):
         super().__init__(n_neighbours, classes=classes)
         self.pairs = pairs
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> "AlikeTarget":
-        """Keep the places and kinds of `X` (n_rows, 2 + n_numbers), and the targets `y` (n_rows,)."""
-        self._learn_middle(X)
+    def _learn(self, X: pd.DataFrame, targets: np.ndarray) -> None:
+        """Learn which numbers of `X` (n_rows, 2 + n_numbers) make a kind, and how far kinds are apart."""
+        super()._learn(X, targets)
         numbers = self._numbers(X)
         self.steps_ = _steps(numbers)
-        told = _correlation(_ranked(numbers, self.steps_), self._columns(y))
+        told = _correlation(_ranked(numbers, self.steps_), targets)
         self.chosen_ = np.argsort(-told, kind="stable")[:MOST]
         self.steps_ = self.steps_[:, self.chosen_]
         self.widths_ = FAR * self._usual_km(X) * told[self.chosen_] / told.max(initial=1e-9)
-        super().fit(X, y)
-        return self
 
     def _placed(self, X: pd.DataFrame) -> np.ndarray:
         kind = _ranked(self._numbers(X)[:, self.chosen_], self.steps_)

@@ -86,9 +86,10 @@ class NeighboursTarget(_OfPlaces):
         self.classes = classes
 
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "NeighboursTarget":
-        """Keep the places of `X` (n_rows, 2) and the targets `y` (n_rows,)."""
-        self._learn_middle(X)
-        places, targets = self._placed(X), self._columns(y)
+        """Keep where the rows of `X` (n_rows, n_columns) are, and their targets `y` (n_rows,)."""
+        targets = self._columns(y)
+        self._learn(X, targets)
+        places = self._placed(X)
         known = np.isfinite(places).all(axis=1)
         self.places_, self.targets_ = places[known], targets[known]
         self.__dict__.pop("_tree", None)
@@ -111,6 +112,10 @@ class NeighboursTarget(_OfPlaces):
             for target in range(self.targets_.shape[1])
         ]
         return np.array([*names, f"km_to_nearest_{self.whom}", f"km_to_farther_{self.whom}"], dtype=object)
+
+    def _learn(self, X: pd.DataFrame, targets: np.ndarray) -> None:  # noqa: ARG002
+        """Learn what `_placed` needs."""
+        self._learn_middle(X)
 
     def _placed(self, X: pd.DataFrame) -> np.ndarray:
         """Return where each row is, of shape (n_rows, n_dimensions), in kilometres."""
