@@ -21,7 +21,7 @@ BOUNDS = {
     "random_forest_150": (0.812, 0.830),
     "random_forest_200": (0.812, 0.830),
     "gradient_boosting_800": (0.825, 1),
-    "xgboost_1000": (0.825, 1),
+    "xgboost_1000": (0.838, 1),
 }
 
 
@@ -190,7 +190,8 @@ def silent_server() -> socket.socket:
 MISTAKES = {
     "group": (
         ["model=xgbost"],
-        "model 'xgbost' is not one of catboost, gradient_boosting, lightgbm, random_forest, xgboost. Did you mean ",
+        "model 'xgbost' is not one of catboost, gradient_boosting, lightgbm, random_forest, xgboost."
+        " Did you mean 'xgboost'?",
     ),
     "key": (["model.max_dept=3"], "model.max_dept is not a key of the config. Did you mean 'model.max_depth'?"),
     "top key": (["sed=3"], "sed is not a key of the config. Did you mean 'seed'?"),
