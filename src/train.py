@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from champion.team import Member
     from champion.tracking import Run
 
+EXTRAS = ("lightgbm", "catboost")  # libraries of models that not everybody has
 EXPLAINED_AND_REGISTERED = 10 if find_spec("shap") else 8  # seconds that a run takes beside its fits
 
 # A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
@@ -106,6 +107,9 @@ def _estimator(model: Mapping[str, Any], task: "Task") -> "BaseEstimator":
     """Return the estimator of a model's configuration, for the task at hand."""
     from champion import pipeline
 
+    library = model["_target_"].partition(".")[0]
+    if library in EXTRAS and not find_spec(library):
+        raise ConfigError(f"model needs {library}, which isn't installed. `pip install -e '.[{library}]'` installs it.")
     section = OmegaConf.create({"model": {**model, "_target_": pipeline.class_for(task, model["_target_"])}})
     return pipeline.for_task(task, instantiate(section.model))  # an error then names the key
 
@@ -268,8 +272,7 @@ def _command() -> str:
 
 def _joint_search(*models: str) -> str:
     """Return, in Hydra's grammar, the choice between those models whose library is installed, if they need one."""
-    extras = {"lightgbm", "catboost"}
-    return f"choice({','.join(model for model in models if model not in extras or find_spec(model))})"
+    return f"choice({','.join(model for model in models if model not in EXTRAS or find_spec(model))})"
 
 
 home()  # conf/ needs CHAMPION_HOME

@@ -262,6 +262,15 @@ def test_mistakes_are_answered_in_one_line(home: Home, mistake: str) -> None:
     assert "RUNNING" not in str(home.statuses())
 
 
+def test_model_without_its_library_says_how_to_get_it(home: Home, tmp_path: Path) -> None:
+    """Who hasn't installed an extra is told which command does."""
+    (tmp_path / "sitecustomize.py").write_text('import sys\nsys.modules["lightgbm"] = None')
+    done = home.train("model=lightgbm", env={**home.env, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    remedy = "`pip install -e '.[lightgbm]'` installs it."
+    assert done.stderr == f"Error: model needs lightgbm, which isn't installed. {remedy}\n"
+
+
 def test_traceback_on_request(home: Home) -> None:
     """HYDRA_FULL_ERROR=1 shows where a mistake was noticed, as for every Hydra application."""
     command = [sys.executable, "src/train.py", "test_size=2"]
