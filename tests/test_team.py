@@ -50,6 +50,16 @@ def test_trials_that_err_differently_make_a_team() -> None:
     assert all(0.15 < share < 0.35 for share in formed.weights.values())
 
 
+def test_many_of_one_kind_leave_room_for_another() -> None:
+    """Forty trials with the same errors come first, and the one that errs differently is in the team all the same."""
+    alike = [replace(noisy(0, 1.0), trial=number) for number in range(40)]
+    other = noisy(41, 1.2)
+    formed = team.form([*alike, other], NUMBERS, REGRESSION, size=4)
+    assert formed is not None
+    assert formed.weights[other] > 0.3
+    assert error(formed.folds) < 0.85 * error(alike[0].folds)
+
+
 def test_team_is_no_larger_than_asked() -> None:
     """Of many who would help, the best few are taken."""
     members = [noisy(number, 1.0) for number in range(9)]

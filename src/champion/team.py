@@ -20,7 +20,7 @@ from champion.task import Task
 
 PREDICTED, RECIPE = "out_of_fold.npz", "recipe.json"  # in a trial's folder
 ROUNDS = 30  # draws of a member: weights are multiples of a thirtieth
-CANDIDATES = 20  # the best trials
+CANDIDATES = 100  # the best trials; with fewer of them all may be of one kind, which blends badly
 
 
 @dataclass(frozen=True, eq=False)
