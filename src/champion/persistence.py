@@ -16,6 +16,7 @@ TRUSTED_TYPES = [
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
     "champion.features.alike.AlikeTarget",
+    "champion.features.kriging.KrigedTarget",
     "champion.features.places.NeighboursTarget",
     "champion.features.places.Rotations",
     "champion.features.ratios.Ratios",

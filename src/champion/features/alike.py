@@ -9,13 +9,12 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from sklearn.neighbors import KDTree
+from scipy.spatial import KDTree
 
 from champion.features.places import NeighboursTarget
 from champion.features.ratios import divided
 
 MOST = 6  # numbers by which rows are alike, those that say most of the target
-FAR = 2.0  # to be unlike by a standard deviation of the first of them, in ways to a usual neighbour
 SCORES = np.array([NormalDist().inv_cdf((n + 0.5) / 201) for n in range(201)])  # of steps with as many rows each
 ENOUGH = 1000  # rows that tell how far neighbours are
 
@@ -25,7 +24,8 @@ class AlikeTarget(NeighboursTarget):
 
     The columns are latitude and longitude in degrees, and then numbers, of which `pairs` are positions whose ratios
     count as numbers, too. Ranks of the numbers are further dimensions beside the place, each as wide as its rank
-    correlation with the target is strong; a missing number is a middling one.
+    correlation with the target is strong: to be unlike by a standard deviation of the first is to be `far` times as far
+    as a usual neighbour is. A missing number is a middling one.
     """
 
     whom = "alike"
@@ -34,10 +34,12 @@ class AlikeTarget(NeighboursTarget):
         self,
         n_neighbours: Sequence[int] = (5, 15, 50),
         *,
+        far: float = 2.0,
         pairs: Sequence[tuple[int, int]] = (),
         classes: bool = False,
     ) -> None:
         super().__init__(n_neighbours, classes=classes)
+        self.far = far
         self.pairs = pairs
 
     def _learn(self, X: pd.DataFrame, targets: np.ndarray) -> None:
@@ -48,7 +50,9 @@ class AlikeTarget(NeighboursTarget):
         told = _correlation(_ranked(numbers, self.steps_), targets)
         self.chosen_ = np.argsort(-told, kind="stable")[:MOST]
         self.steps_ = self.steps_[:, self.chosen_]
-        self.widths_ = FAR * self._usual_km(X) * told[self.chosen_] / told.max(initial=1e-9)
+        km = self._km(X)
+        usual = usual_distance(km[np.isfinite(km).all(axis=1)], self._middle)
+        self.widths_ = self.far * usual * told[self.chosen_] / told.max(initial=1e-9)
 
     def _placed(self, X: pd.DataFrame) -> np.ndarray:
         kind = _ranked(self._numbers(X)[:, self.chosen_], self.steps_)
@@ -58,15 +62,14 @@ class AlikeTarget(NeighboursTarget):
         numbers = np.asarray(X, dtype=float)[:, 2:]
         return np.hstack([numbers, divided(numbers, self.pairs)])
 
-    def _usual_km(self, X: pd.DataFrame) -> float:
-        """Return the median distance from a place to the middle one of its neighbours."""
-        places = self._km(X)
-        places = places[np.isfinite(places).all(axis=1)]
-        if len(places) < 2:
-            return 0.0
-        some = places[:: max(len(places) // ENOUGH, 1)]
-        km, _ = KDTree(places).query(some, k=min(self._middle + 1, len(places)))
-        return float(np.median(km[:, -1]))
+
+def usual_distance(places: np.ndarray, number: int) -> float:
+    """Return the median distance from a place, of (n_rows, n_dimensions), to the neighbour of this number."""
+    if len(places) < 2:
+        return 0.0
+    some = places[:: max(len(places) // ENOUGH, 1)]
+    apart, _ = KDTree(places).query(some, k=min(number + 1, len(places)))
+    return float(np.median(apart[:, -1]))
 
 
 def _steps(numbers: np.ndarray) -> np.ndarray:

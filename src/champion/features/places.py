@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.neighbors import KDTree
 
 EARTH_KM = 6371.0
 LATITUDE, LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng", "long")
@@ -130,14 +130,17 @@ class NeighboursTarget(_OfPlaces):
     def _described(self, X: pd.DataFrame, *, own: int) -> np.ndarray:
         places = self._placed(X)
         known = np.isfinite(places).all(axis=1)
-        n_targets, others = self.targets_.shape[1], len(self.places_) - own
-        width = n_targets * (len(self.n_neighbours) + 2) + 2
-        described = np.full((len(places), width), np.nan)
+        others = len(self.places_) - own
+        described = np.full((len(places), self._width), np.nan)
         if known.any() and others > 0:
             most = min(max(self.n_neighbours), others)
             km, near = self._nearest(places[known], most, own=own)
-            described[known] = self._summed_up(km, self.targets_[near])
+            described[known] = self._summed_up(km, near)
         return described
+
+    @property
+    def _width(self) -> int:
+        return int(self.targets_.shape[1]) * (len(self.n_neighbours) + 2) + 2
 
     @property
     def _middle(self) -> int:
@@ -147,21 +150,22 @@ class NeighboursTarget(_OfPlaces):
         """Return distances and positions of the nearest training rows, (n_rows, most) each, but for `own` oneself."""
         if "_tree" not in self.__dict__:
             self._tree = KDTree(self.places_)
-        km, near = self._tree.query(places, k=most + own)
+        km, near = self._tree.query(places, k=range(1, most + own + 1))
         if not own:
             return km, near
         oneself = near == np.arange(len(places))[:, None]
         oneself[~oneself.any(axis=1), -1] = True  # so many at the same place that it isn't among them
         return km[~oneself].reshape(-1, most), near[~oneself].reshape(-1, most)
 
-    def _summed_up(self, km: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return means, spread and distances for targets of shape (n_rows, n_near, n_targets)."""
+    def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """Return what is made of distances and positions of neighbours, of shape (n_rows, n_near) each."""
+        targets = self.targets_[near]
         middle = min(self._middle, km.shape[1])
         weights = 1 / (km[:, :middle, None] + 1)
-        near = targets[:, :middle]
+        middling = targets[:, :middle]
         means = [targets[:, :n].mean(axis=1) for n in self.n_neighbours]
-        weighted = (weights * near).sum(axis=1) / weights.sum(axis=1)
-        return np.column_stack([*means, weighted, near.std(axis=1), km[:, 0], km[:, middle - 1]])
+        weighted = (weights * middling).sum(axis=1) / weights.sum(axis=1)
+        return np.column_stack([*means, weighted, middling.std(axis=1), km[:, 0], km[:, middle - 1]])
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the tree out: it is grown again from the places when it is needed."""

@@ -13,11 +13,13 @@ from champion.data import Dataset
 from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.errors import ConfigError
 from champion.features.alike import AlikeTarget
+from champion.features.kriging import KrigedTarget
 from champion.features.places import NeighboursTarget, Rotations
 from champion.features.places import coordinates as coordinates_of
 from champion.features.ratios import Ratios, related
 from champion.task import REGRESSION
 
+KRIGED = (0.4, 1.5)  # how far rows are that are unlike: once the place counts more, once the kind
 Block: TypeAlias = tuple[str, BaseEstimator | str, list[str] | str]  # name, transformer, columns
 
 
@@ -59,10 +61,10 @@ def geographic(
     """Return what `plain` does with its `options`, and columns that several of `train` make together.
 
     Those are ratios of columns that grow together, unless there are more than `max_ratios`, and for the two
-    `coordinates`, latitude and longitude in degrees (None: found by their names), rotations by `n_angles` angles and
-    what the target is of the `n_neighbours` training rows that are nearest, and of those nearest and most alike. A
-    table without coordinates has ratios alone. Raises ConfigError for coordinates that are no columns of numbers, and
-    for numbers that can't be meant.
+    `coordinates`, latitude and longitude in degrees (None: found by their names), rotations by `n_angles` angles, what
+    the target is of the `n_neighbours` training rows that are nearest, and of those nearest and most alike, and what
+    such rows let expect by kriging. A table without coordinates has ratios alone. Raises ConfigError for coordinates
+    that are no columns of numbers, and for numbers that can't be meant.
     """
     _check("n_angles", n_angles, fewest=1)
     _check("max_ratios", max_ratios, fewest=0)
@@ -84,6 +86,10 @@ def geographic(
             ("rotations", Rotations(n_angles), places),
             ("target of neighbours", NeighboursTarget(near, classes=classes), places),
             ("target of those alike", AlikeTarget(near, pairs=kinds, classes=classes), [*places, *others]),
+            *(
+                (f"kriged target {n}", KrigedTarget(far=far, pairs=kinds, classes=classes), [*places, *others])
+                for n, far in enumerate(KRIGED)
+            ),
         ]
     return _together(blocks)
 
@@ -110,10 +116,10 @@ def _together(blocks: Sequence[Block]) -> ColumnTransformer:
 
 def treatments(recipe: ColumnTransformer) -> dict[str, str]:
     """Return how each column is treated, in a word or three for each way."""
-    ways: dict[str, list[str]] = {}
+    ways: dict[str, dict[str, None]] = {}
     for name, _, columns in recipe.transformers:
         for column in named(columns):
-            ways.setdefault(column, []).append(name.rstrip(" 0123456789"))
+            ways.setdefault(column, {})[name.rstrip(" 0123456789")] = None
     return {column: ", ".join(of_column) for column, of_column in ways.items()}
 
 
