@@ -29,7 +29,7 @@ LAYERS = [
 # The one door, or the few, to each library.
 DOORS = {
     "mlflow": {"tracking", "registry"},
-    "scipy": {"advice", "promotion"},
+    "scipy": {"advice", "promotion", "features"},
     "pyarrow": {"data", "scoring"},
     "skrub": {"features"},
     "hydra": {"complaint"},
