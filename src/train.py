@@ -108,7 +108,7 @@ def _estimator(model: Mapping[str, Any], task: "Task") -> "BaseEstimator":
     from champion import pipeline
 
     library = model["_target_"].partition(".")[0]
-    if library in EXTRAS and not find_spec(library):
+    if _is_lacking(library):
         raise ConfigError(f"model needs {library}, which isn't installed. `pip install -e '.[{library}]'` installs it.")
     section = OmegaConf.create({"model": {**model, "_target_": pipeline.class_for(task, model["_target_"])}})
     return pipeline.for_task(task, instantiate(section.model))  # an error then names the key
@@ -272,7 +272,11 @@ def _command() -> str:
 
 def _joint_search(*models: str) -> str:
     """Return, in Hydra's grammar, the choice between those models whose library is installed, if they need one."""
-    return f"choice({','.join(model for model in models if model not in EXTRAS or find_spec(model))})"
+    return f"choice({','.join(model for model in models if not _is_lacking(model))})"
+
+
+def _is_lacking(library: str) -> bool:
+    return library in EXTRAS and find_spec(library) is None
 
 
 home()  # conf/ needs CHAMPION_HOME

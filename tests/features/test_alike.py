@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import KDTree
 from sklearn.base import clone
 
 from champion.features.alike import MOST, AlikeTarget, usual_distance
@@ -27,7 +28,7 @@ def test_what_says_nothing_of_the_target_parts_nobody() -> None:
     """Size is a wide dimension, as far as two ways to a usual neighbour; luck is a narrow one."""
     fitted = AlikeTarget([5]).fit(X, PRICES)
     widths = dict(zip(fitted.chosen_.tolist(), fitted.widths_.tolist(), strict=True))
-    assert widths[0] == pytest.approx(2 * usual_distance(fitted._km(X), 5))
+    assert widths[0] == pytest.approx(2 * usual_distance(KDTree(fitted._km(X)), 5))
     assert widths[1] < 0.15 * widths[0]
 
 

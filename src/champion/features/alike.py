@@ -51,7 +51,7 @@ class AlikeTarget(NeighboursTarget):
         self.chosen_ = np.argsort(-told, kind="stable")[:MOST]
         self.steps_ = self.steps_[:, self.chosen_]
         km = self._km(X)
-        usual = usual_distance(km[np.isfinite(km).all(axis=1)], self._middle)
+        usual = usual_distance(KDTree(km[np.isfinite(km).all(axis=1)]), self._middle)
         self.widths_ = self.far * usual * told[self.chosen_] / told.max(initial=1e-9)
 
     def _placed(self, X: pd.DataFrame) -> np.ndarray:
@@ -63,12 +63,12 @@ class AlikeTarget(NeighboursTarget):
         return np.hstack([numbers, divided(numbers, self.pairs)])
 
 
-def usual_distance(places: np.ndarray, number: int) -> float:
-    """Return the median distance from a place, of (n_rows, n_dimensions), to the neighbour of this number."""
-    if len(places) < 2:
+def usual_distance(tree: KDTree, number: int) -> float:
+    """Return the median distance from a place in the tree to its neighbour of this number."""
+    if tree.n < 2:
         return 0.0
-    some = places[:: max(len(places) // ENOUGH, 1)]
-    apart, _ = KDTree(places).query(some, k=min(number + 1, len(places)))
+    some = tree.data[:: max(tree.n // ENOUGH, 1)]
+    apart, _ = tree.query(some, k=min(number + 1, tree.n))
     return float(np.median(apart[:, -1]))
 
 

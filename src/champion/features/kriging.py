@@ -36,7 +36,7 @@ class KrigedTarget(AlikeTarget):
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "KrigedTarget":
         """Keep where the rows of `X` (n_rows, 2 + n_numbers) are, their targets `y` (n_rows,), and how far is far."""
         super().fit(X, y)
-        self.range_ = max(REACH * usual_distance(self.places_, self._middle), 1e-9)
+        self.range_ = max(REACH * usual_distance(self._grown, self._middle), 1e-9)
         return self
 
     def get_feature_names_out(self, _: object = None) -> np.ndarray:

@@ -143,14 +143,19 @@ class NeighboursTarget(_OfPlaces):
         return int(self.targets_.shape[1]) * (len(self.n_neighbours) + 2) + 2
 
     @property
+    def _grown(self) -> KDTree:
+        """The tree by which neighbours are found, grown when it is first needed."""
+        if "_tree" not in self.__dict__:
+            self._tree = KDTree(self.places_)
+        return self._tree
+
+    @property
     def _middle(self) -> int:
         return sorted(self.n_neighbours)[len(self.n_neighbours) // 2]
 
     def _nearest(self, places: np.ndarray, most: int, *, own: int) -> tuple[np.ndarray, np.ndarray]:
         """Return distances and positions of the nearest training rows, (n_rows, most) each, but for `own` oneself."""
-        if "_tree" not in self.__dict__:
-            self._tree = KDTree(self.places_)
-        km, near = self._tree.query(places, k=range(1, most + own + 1))
+        km, near = self._grown.query(places, k=range(1, most + own + 1))
         if not own:
             return km, near
         oneself = near == np.arange(len(places))[:, None]
