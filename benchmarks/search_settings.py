@@ -10,6 +10,7 @@ the same of the best trial that the pruner let finish, after a fifth of the seco
 
 import argparse
 import statistics
+import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,10 +28,12 @@ from joblib import Parallel, delayed
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner, WilcoxonPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from scipy.stats import spearmanr
+from sklearn.compose import ColumnTransformer
 
 from benchmarks.own_tables import HOUSING
 from benchmarks.tables import TABLES
 from champion import evaluation, features, pipeline, preparation
+from champion.data import Dataset
 from champion.home import home
 from hydra_plugins.champion_sweeper import _space
 from hydra_plugins.champion_sweeper._space import Space
@@ -46,7 +49,7 @@ SAMPLERS = {
 }
 PRUNERS: dict[str, BasePruner] = {
     "none": NopPruner(),
-    "of conf/: halving by three": SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+    "of conf/": instantiate(yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text())["pruner"]),
     "halving by two": SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
     "median": MedianPruner(n_startup_trials=5),
     "Wilcoxon": WilcoxonPruner(p_threshold=0.1),
@@ -81,11 +84,11 @@ def space() -> Space:
         )
 
 
-def study(table: str, sampler: BaseSampler, n_trials: int) -> list[Trial]:
+def study(read: Mapping[str, Any], sampler: BaseSampler, n_trials: int) -> list[Trial]:
     """Search a table; return its trials."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # here and below: each process has its own
-    searched, found = space(), preparation.prepare(*_table(table), task=None, test_size=0.2, n_splits=5, seed=0)
+    searched, found = space(), preparation.prepare(read, _features, task=None, test_size=0.2, n_splits=5, seed=0)
     folds, task, done = list(found.folds), found.train.task, []
     own = optuna.create_study(sampler=sampler)
     for params in searched.first():
@@ -101,12 +104,17 @@ def study(table: str, sampler: BaseSampler, n_trials: int) -> list[Trial]:
     return done
 
 
-def _table(name: str) -> tuple[dict[str, Any], Any]:
-    read: dict[str, Any] = {**HOUSING, "sample": CHOSEN[name]}
-    if name != "california":
-        file = home() / f"{name}.csv"
-        read = {"path": str(file), "target": TABLES[name].target, "sample": CHOSEN[name]}
-    return read, lambda train: features.plain(train, max_categories=20, text_components=10, seed=0)
+def _features(train: Dataset) -> ColumnTransformer:
+    return features.plain(train, max_categories=20, text_components=10, seed=0)
+
+
+def _written(name: str, folder: Path) -> dict[str, Any]:
+    """Return how rows of a table are read, which is written into the folder unless it is the bundled one."""
+    if name == "california":
+        return {**HOUSING, "sample": CHOSEN[name]}
+    file = folder / f"{name}.csv"
+    TABLES[name].write(file)
+    return {"path": str(file), "target": TABLES[name].target, "sample": CHOSEN[name]}
 
 
 def pruned(trials: list[Trial], pruner: BasePruner, seconds: float) -> float:
@@ -135,14 +143,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=4)
     given = parser.parse_args()
-    for name in CHOSEN:
-        if name != "california":
-            TABLES[name].write(home() / f"{name}.csv")
     jobs = [(table, name, seed) for table in CHOSEN for name in SAMPLERS for seed in range(given.seeds)]
-    studies = Parallel(2)(
-        delayed(study)(table, SAMPLERS[name][0](seed=seed, **SAMPLERS[name][1]), given.trials)
-        for table, name, seed in jobs
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        read = {table: _written(table, Path(folder)) for table in CHOSEN}
+        studies = Parallel(2)(
+            delayed(study)(read[table], SAMPLERS[name][0](seed=seed, **SAMPLERS[name][1]), given.trials)
+            for table, name, seed in jobs
+        )
     found = dict(zip(jobs, studies, strict=True))
     least = {
         table: min(trial.error for job, trials in found.items() if job[0] == table for trial in trials)
