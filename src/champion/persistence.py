@@ -15,11 +15,11 @@ from champion.pipeline import learners
 TRUSTED_TYPES = [
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
-    "champion.features.alike.AlikeTarget",
     "champion.features.kriging.KrigedTarget",
     "champion.features.places.NeighboursTarget",
     "champion.features.places.Rotations",
     "champion.features.ratios.Ratios",
+    "champion.features.surroundings.Surroundings",
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import KDTree
 from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
-from champion.features.kriging import NUGGET, KrigedTarget
+from champion.features.kriging import MOST, NUGGET, KrigedTarget, usual_distance
 from champion.features.places import NeighboursTarget
 
 RNG = np.random.default_rng(0)
@@ -20,6 +21,8 @@ X = pd.DataFrame(
     }
 )
 PRICES = 5 * np.sin(4 * X["latitude"]) + 3 * X["size"] + 100
+KINDS = X.assign(size=np.where(RNG.random(400) < 0.5, 1.0, 9.0) + RNG.uniform(0, 0.1, 400))
+BY_KIND = 10 * KINDS["size"] + KINDS["latitude"]
 
 
 def test_expectation_is_that_of_a_gaussian_process() -> None:
@@ -43,6 +46,55 @@ def test_it_expects_better_than_a_mean_of_neighbours() -> None:
     mean = near.transform(new[["latitude", "longitude"]])[:, 0]
     errors = [np.sqrt(np.mean((one - PRICES.tail(100)) ** 2)) for one in (kriged, mean)]
     assert errors[0] < 0.5 * errors[1]
+
+
+def test_rows_of_the_same_kind_are_neighbours() -> None:
+    """Large and small houses stand side by side: the price of a new one is that of its kind, not of its street."""
+    new = KINDS.head(50).assign(latitude=KINDS["latitude"].head(50) + 0.001)
+    kriged = KrigedTarget([5], far=2.0).fit(KINDS, BY_KIND).transform(new)[:, 0]
+    places = ["latitude", "longitude"]
+    near = NeighboursTarget([5]).fit(KINDS[places], BY_KIND).transform(new[places])[:, 0]
+    assert np.abs(kriged - BY_KIND.head(50)).mean() < 0.5 * np.abs(near - BY_KIND.head(50)).mean()
+
+
+def test_what_says_nothing_of_the_target_parts_nobody() -> None:
+    """Size is a wide dimension, as far as two ways to a usual neighbour; luck is a narrow one."""
+    fitted = KrigedTarget([5], far=2.0).fit(KINDS, BY_KIND)
+    widths = dict(zip(fitted.chosen_.tolist(), fitted.widths_.tolist(), strict=True))
+    assert widths[0] == pytest.approx(2 * usual_distance(KDTree(fitted._km(KINDS)), 5))
+    assert widths[1] < 0.15 * widths[0]
+
+
+def test_ratios_count_as_numbers() -> None:
+    """Where rooms and households say nothing alone, rooms per household may."""
+    households = RNG.uniform(10, 1000, 400)
+    houses = KINDS[["latitude", "longitude"]].assign(rooms=households * KINDS["size"], households=households)
+    fitted = KrigedTarget(pairs=[(0, 1)]).fit(houses, BY_KIND)
+    assert fitted.chosen_[0] == 2
+    assert len(KrigedTarget().fit(houses, BY_KIND).chosen_) == 2
+
+
+def test_few_numbers_decide() -> None:
+    """Of many numbers those count that say most: neighbours in many dimensions are all equally far."""
+    many = KINDS.assign(**{f"noise_{n}": RNG.normal(size=400) for n in range(12)})
+    fitted = KrigedTarget().fit(many, BY_KIND)
+    assert len(fitted.chosen_) == MOST
+    assert fitted.chosen_[0] == 0
+
+
+def test_gaps_are_middling() -> None:
+    """A missing number is as if it were the median, and all of them may be missing."""
+    gaps = KINDS.assign(luck=np.nan)
+    gaps.loc[:50, "size"] = np.nan
+    assert np.isfinite(KrigedTarget().fit_transform(gaps, BY_KIND)).all()
+
+
+def test_places_alone_will_do() -> None:
+    """Without any number, those alike are those near."""
+    places = X[["latitude", "longitude"]]
+    fitted = KrigedTarget().fit(places, PRICES)
+    assert np.array_equal(fitted._placed(places), fitted._km(places))
+    assert np.isfinite(fitted.transform(places)).all()
 
 
 def test_own_target_stays_out() -> None:

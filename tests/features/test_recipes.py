@@ -115,15 +115,15 @@ def geographic(table: Dataset, **options: object) -> ColumnTransformer:
 
 
 def test_coordinates_bring_rotations_and_neighbours(small: Dataset) -> None:
-    """A table with places gets three more axes, and columns of the target: of neighbours, of those alike, kriged."""
+    """A table with places gets three more axes, and what neighbours tell: their target, their numbers, kriging."""
     places = small.X.assign(lat=np.linspace(34, 35, 200), lon=np.linspace(-118, -117, 200))
     table = dataset(places, small.y)
     fitted = geographic(table, max_ratios=0).fit(places, small.y)
     names = list(fitted.get_feature_names_out())
-    assert len(names) == len(recipe(table).fit(places, small.y).get_feature_names_out()) + 3 + 2 * 6 + 2 * 2
+    assert len(names) == len(recipe(table).fit(places, small.y).get_feature_names_out()) + 3 + 6 + 2 + 2 * 2
     assert (
         features.treatments(geographic(table))["lat"]
-        == "as they are, rotations, target of neighbours, target of those alike, kriged target"
+        == "as they are, rotations, target of neighbours, difference from neighbours, kriged target"
     )
 
 

@@ -1,26 +1,38 @@
-"""Decides what the target would be where no training row is: the best linear guess from those around.
+"""Decides what the target would be where no training row is: the best linear guess from rows near and alike.
 
 A mean takes all neighbours for equally good; kriging weighs each by how far it is from the row, and from the others.
-Source: Cressie, Statistics for Spatial Data, 1993, section 3.2; here with more dimensions than the place.
+And a large house between small ones sells for what large houses do elsewhere in town, so that to be of another kind is
+to be farther away. Source: Cressie, Statistics for Spatial Data, 1993, section 3.2; for the kinds, retrieval as in
+Gorishniy and others, TabR: Tabular Deep Learning Meets Nearest Neighbors, ICLR 2024, here without a network.
 """
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 
-from champion.features.alike import AlikeTarget, usual_distance
+from champion.features.places import NeighboursTarget
+from champion.features.ratios import with_ratios
 
 REACH = 1.5  # distance at which a third of the likeness is left, in ways to the middle neighbour
 NUGGET = 0.3  # variance of targets at the very same place, as a share of that between places
-AT_ONCE = 512  # rows whose neighbours' distances are held in memory
+MOST = 6  # numbers by which rows are alike, those that say most of the target
+SCORES = np.array([NormalDist().inv_cdf((n + 0.5) / 201) for n in range(201)])  # of steps with as many rows each
+ENOUGH = 1000  # rows that tell how far neighbours are
 
 
-class KrigedTarget(AlikeTarget):
+class KrigedTarget(NeighboursTarget):
     """What those near and alike let expect of the target, and how uncertain that is.
 
+    The columns are latitude and longitude in degrees, and then numbers, of which `pairs` are positions whose ratios
+    count as numbers, too. Ranks of the numbers are further dimensions beside the place, each as wide as its rank
+    correlation with the target is strong: to be unlike by a standard deviation of the first is to be `far` times as far
+    as a usual neighbour is. A missing number is a middling one.
+
     Gives an array of shape (n_rows, n_targets + 1), of ordinary kriging from the `max(n_neighbours)` nearest training
-    rows; the uncertainty is a variance, of which 1 is that of a row far from all. Parameters are AlikeTarget's.
+    rows; the uncertainty is a variance, of which 1 is that of a row far from all.
     """
 
     def __init__(
@@ -31,7 +43,9 @@ class KrigedTarget(AlikeTarget):
         pairs: Sequence[tuple[int, int]] = (),
         classes: bool = False,
     ) -> None:
-        super().__init__(n_neighbours, far=far, pairs=pairs, classes=classes)
+        super().__init__(n_neighbours, classes=classes)
+        self.far = far
+        self.pairs = pairs
 
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "KrigedTarget":
         """Keep where the rows of `X` (n_rows, 2 + n_numbers) are, their targets `y` (n_rows,), and how far is far."""
@@ -45,15 +59,30 @@ class KrigedTarget(AlikeTarget):
         names = [f"kriged_{self.far:g}{f'_{target}' if len(targets) > 1 else ''}" for target in targets]
         return np.array([*names, f"kriged_{self.far:g}_variance"], dtype=object)
 
+    def _learn(self, X: pd.DataFrame, targets: np.ndarray) -> None:
+        """Learn which numbers of `X` (n_rows, 2 + n_numbers) make a kind, and how far kinds are apart."""
+        super()._learn(X, targets)
+        numbers = self._numbers(X)
+        self.steps_ = _steps(numbers)
+        told = _correlation(_ranked(numbers, self.steps_), targets)
+        self.chosen_ = np.argsort(-told, kind="stable")[:MOST]
+        self.steps_ = self.steps_[:, self.chosen_]
+        km = self._km(X)
+        usual = usual_distance(KDTree(km[np.isfinite(km).all(axis=1)]), self._middle)
+        self.widths_ = self.far * usual * told[self.chosen_] / told.max(initial=1e-9)
+
+    def _placed(self, X: pd.DataFrame) -> np.ndarray:
+        kind = _ranked(self._numbers(X)[:, self.chosen_], self.steps_)
+        return np.hstack([self._km(X), self.widths_ * kind])
+
+    def _numbers(self, X: pd.DataFrame) -> np.ndarray:
+        return with_ratios(np.asarray(X, dtype=float)[:, 2:], self.pairs)
+
     @property
     def _width(self) -> int:
         return int(self.targets_.shape[1]) + 1
 
     def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
-        parts = [slice(start, start + AT_ONCE) for start in range(0, len(near), AT_ONCE)]
-        return np.vstack([self._kriged(km[part], near[part]) for part in parts])
-
-    def _kriged(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Return targets and variance for distances and positions of neighbours, of shape (n_rows, n_near)."""
         to_row = np.exp(-km / self.range_)[:, :, None]
         among = np.exp(-_distances(self.places_[near]) / self.range_) + NUGGET * np.eye(near.shape[1])
@@ -73,4 +102,37 @@ def _distances(places: np.ndarray) -> np.ndarray:
     squares = (centred**2).sum(axis=2)
     apart = squares[:, :, None] + squares[:, None, :] - 2 * centred @ centred.transpose(0, 2, 1)
     found: np.ndarray = np.sqrt(np.maximum(apart, 0))
+    return found
+
+
+def usual_distance(tree: KDTree, number: int) -> float:
+    """Return the median distance from a place in the tree to its neighbour of this number."""
+    if tree.n < 2:
+        return 0.0
+    some = tree.data[:: max(tree.n // ENOUGH, 1)]
+    apart, _ = tree.query(some, k=min(number + 1, tree.n))
+    return float(np.median(apart[:, -1]))
+
+
+def _steps(numbers: np.ndarray) -> np.ndarray:
+    """Return the number at each step of a column's scale, of shape (n_steps, n_columns); 0 where all are missing."""
+    steps = np.zeros((len(SCORES), numbers.shape[1]))
+    for column in np.flatnonzero(np.isfinite(numbers).any(axis=0)):
+        steps[:, column] = np.nanquantile(numbers[:, column], np.linspace(0, 1, len(SCORES)))
+    return steps
+
+
+def _ranked(numbers: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return each number's rank among the training rows as a normal score: 0 in the middle, 1 above five sixths."""
+    scores = np.empty(numbers.shape)
+    for column in range(numbers.shape[1]):
+        scores[:, column] = np.interp(numbers[:, column], steps[:, column], SCORES)
+    return np.nan_to_num(scores)
+
+
+def _correlation(ranked: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return how strongly each column and the targets' ranks go together, from 0 to 1; of several, the strongest."""
+    of_targets = pd.DataFrame(targets).rank().to_numpy()
+    together = pd.DataFrame(np.column_stack([ranked, of_targets])).corr().abs().to_numpy()
+    found: np.ndarray = np.nan_to_num(together[: ranked.shape[1], ranked.shape[1] :]).max(axis=1)
     return found

@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 from sklearn.base import BaseEstimator, TransformerMixin
 
 EARTH_KM = 6371.0
+AT_ONCE = 512  # rows whose neighbours are looked at together, to need little memory
 LATITUDE, LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng", "long")
 
 
@@ -79,15 +80,13 @@ class NeighboursTarget(_OfPlaces):
     others. Gives an array of shape (n_rows, n_targets * (len(n_neighbours) + 2) + 2), NaN for a missing coordinate.
     """
 
-    whom = "neighbours"
-
     def __init__(self, n_neighbours: Sequence[int] = (5, 15, 50), *, classes: bool = False) -> None:
         self.n_neighbours = n_neighbours
         self.classes = classes
 
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "NeighboursTarget":
         """Keep where the rows of `X` (n_rows, n_columns) are, and their targets `y` (n_rows,)."""
-        targets = self._columns(y)
+        targets = self._targets(X, y)
         self._learn(X, targets)
         places = self._placed(X)
         known = np.isfinite(places).all(axis=1)
@@ -107,11 +106,11 @@ class NeighboursTarget(_OfPlaces):
         """Name the columns after what they hold."""
         several = self.targets_.shape[1] > 1
         names = [
-            f"{what}_of_{self.whom}{f'_{target}' if several else ''}"
+            f"{what}_of_neighbours{f'_{target}' if several else ''}"
             for what in (*(f"mean_of_{n}" for n in self.n_neighbours), "weighted_mean", "spread")
             for target in range(self.targets_.shape[1])
         ]
-        return np.array([*names, f"km_to_nearest_{self.whom}", f"km_to_farther_{self.whom}"], dtype=object)
+        return np.array([*names, "km_to_nearest_neighbours", "km_to_farther_neighbours"], dtype=object)
 
     def _learn(self, X: pd.DataFrame, targets: np.ndarray) -> None:  # noqa: ARG002
         """Learn what `_placed` needs."""
@@ -121,7 +120,8 @@ class NeighboursTarget(_OfPlaces):
         """Return where each row is, of shape (n_rows, n_dimensions), in kilometres."""
         return self._km(X)
 
-    def _columns(self, y: pd.Series) -> np.ndarray:
+    def _targets(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:  # noqa: ARG002
+        """Return what is known of the training rows, of shape (n_rows, n_targets)."""
         if not self.classes:
             return np.asarray(y, dtype=float)[:, None]
         indicators = pd.get_dummies(pd.Series(np.asarray(y))).to_numpy(dtype=float)
@@ -135,7 +135,8 @@ class NeighboursTarget(_OfPlaces):
         if known.any() and others > 0:
             most = min(max(self.n_neighbours), others)
             km, near = self._nearest(places[known], most, own=own)
-            described[known] = self._summed_up(km, near)
+            parts = [slice(start, start + AT_ONCE) for start in range(0, len(near), AT_ONCE)]
+            described[known] = np.vstack([self._summed_up(km[part], near[part]) for part in parts])
         return described
 
     @property

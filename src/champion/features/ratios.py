@@ -30,6 +30,16 @@ def divided(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     return found
 
 
+def with_ratios(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return the columns and, behind them, the ratios of these pairs, of shape (n_rows, n_columns + n_pairs)."""
+    return np.hstack([values, divided(values, pairs)])
+
+
+def ratio_names(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Name each ratio after its columns, as in rooms_per_household."""
+    return [f"{names[one]}_per_{names[other]}" for one, other in pairs]
+
+
 class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The first column of each pair divided by the second, of shape (n_rows, n_pairs).
 
@@ -50,5 +60,5 @@ class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return divided(np.asarray(X, dtype=float), self.pairs)
 
     def get_feature_names_out(self, _: object = None) -> np.ndarray:
-        """Name each ratio after its columns, as in rooms_per_household."""
-        return np.array([f"{self.names_[one]}_per_{self.names_[other]}" for one, other in self.pairs], dtype=object)
+        """Name the ratios."""
+        return np.array(ratio_names(self.names_, self.pairs), dtype=object)

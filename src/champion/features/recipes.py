@@ -12,11 +12,11 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 from champion.data import Dataset
 from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.errors import ConfigError
-from champion.features.alike import AlikeTarget
 from champion.features.kriging import KrigedTarget
 from champion.features.places import NeighboursTarget, Rotations
 from champion.features.places import coordinates as coordinates_of
 from champion.features.ratios import Ratios, related
+from champion.features.surroundings import Surroundings
 from champion.task import REGRESSION
 
 KRIGED = (0.4, 1.5)  # how far rows are that are unlike: once the place counts more, once the kind
@@ -62,9 +62,9 @@ def geographic(
 
     Those are ratios of columns that grow together, unless there are more than `max_ratios`, and for the two
     `coordinates`, latitude and longitude in degrees (None: found by their names), rotations by `n_angles` angles, what
-    the target is of the `n_neighbours` training rows that are nearest, and of those nearest and most alike, and what
-    such rows let expect by kriging. A table without coordinates has ratios alone. Raises ConfigError for coordinates
-    that are no columns of numbers, and for numbers that can't be meant.
+    the target is of the `n_neighbours` training rows that are nearest, how a row's numbers stand out from theirs, and
+    what rows near and alike let expect by kriging. A table without coordinates has ratios alone. Raises ConfigError for
+    coordinates that are no columns of numbers, and for numbers that can't be meant.
     """
     _check("n_angles", n_angles, fewest=1)
     _check("max_ratios", max_ratios, fewest=0)
@@ -85,7 +85,7 @@ def geographic(
         blocks += [
             ("rotations", Rotations(n_angles), places),
             ("target of neighbours", NeighboursTarget(near, classes=classes), places),
-            ("target of those alike", AlikeTarget(near, pairs=kinds, classes=classes), [*places, *others]),
+            ("difference from neighbours", Surroundings(pairs=kinds), [*places, *others]),
             *(
                 (f"kriged target {n}", KrigedTarget(far=far, pairs=kinds, classes=classes), [*places, *others])
                 for n, far in enumerate(KRIGED)
