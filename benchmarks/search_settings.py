@@ -143,6 +143,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=4)
     given = parser.parse_args()
+    if given.trials <= len(first := space().first()):
+        parser.error(
+            f"--trials must exceed the {len(first)} first ones, which no sampler chose, but got {given.trials}."
+        )
     jobs = [(table, name, seed) for table in CHOSEN for name in SAMPLERS for seed in range(given.seeds)]
     with tempfile.TemporaryDirectory() as folder:
         read = {table: _written(table, Path(folder)) for table in CHOSEN}
@@ -155,37 +159,44 @@ def main() -> None:
         table: min(trial.error for job, trials in found.items() if job[0] == table for trial in trials)
         for table in CHOSEN
     }
-    print("| sampler | " + " | ".join(CHOSEN) + " |\n" + "| --- " * (len(CHOSEN) + 1) + "|")
+    _print_heading("sampler")
     for name in SAMPLERS:
-        best = {
-            table: [min(trial.error for trial in found[table, name, seed]) for seed in range(given.seeds)]
-            for table in CHOSEN
-        }
-        shown = [f"{statistics.fmean(of) / least[table] - 1:.2%}" for table, of in best.items()]
-        print(f"| {name} | " + " | ".join(shown) + " |")
-    _print_pruners(found, least, given.seeds)
-
-
-def _print_pruners(found: Mapping[tuple[str, str, int], list[Trial]], least: Mapping[str, float], seeds: int) -> None:
-    first = len(space().first())
-    drawn = {
-        table: [trial for seed in range(seeds) for trial in found[table, "by chance", seed][first:]] for table in CHOSEN
+        best = [
+            [min(trial.error for trial in found[table, name, seed]) for seed in range(given.seeds)] for table in CHOSEN
+        ]
+        _print_row(name, best, least)
+    chance = {
+        table: [trial for seed in range(given.seeds) for trial in found[table, "by chance", seed][len(first) :]]
+        for table in CHOSEN
     }
+    _print_pruners(chance, least)
+
+
+def _print_pruners(drawn: Mapping[str, list[Trial]], least: Mapping[str, float]) -> None:
     agree = {
         table: round(float(spearmanr([one.errors[0] for one in of], [one.error for one in of])[0]), 2)
         for table, of in drawn.items()
     }
     print("\nrank correlation of the first fold and all:", agree)
-    print("\n| pruner | " + " | ".join(CHOSEN) + " |\n" + "| --- " * (len(CHOSEN) + 1) + "|")
+    print()
+    _print_heading("pruner")
     rng = np.random.default_rng(0)
     orders = {table: [rng.permutation(len(of)) for _ in range(ORDERS)] for table, of in drawn.items()}
     for name, pruner in PRUNERS.items():
-        shown = []
+        best = []
         for table, of in drawn.items():
             budget = sum(sum(trial.seconds) for trial in of) / 5
-            best = [pruned([of[place] for place in order], pruner, budget) for order in orders[table]]
-            shown.append(f"{statistics.fmean(best) / least[table] - 1:.2%}")
-        print(f"| {name} | " + " | ".join(shown) + " |")
+            best.append([pruned([of[place] for place in order], pruner, budget) for order in orders[table]])
+        _print_row(name, best, least)
+
+
+def _print_heading(what: str) -> None:
+    print(f"| {what} | " + " | ".join(CHOSEN) + " | mean |\n" + "| --- " * (len(CHOSEN) + 2) + "|")
+
+
+def _print_row(name: str, best: list[list[float]], least: Mapping[str, float]) -> None:
+    above = [100 * (statistics.fmean(of) / least[table] - 1) for table, of in zip(CHOSEN, best, strict=True)]
+    print(f"| {name} | " + " | ".join(f"{share:.2f} %" for share in [*above, statistics.fmean(above)]) + " |")
 
 
 if __name__ == "__main__":
