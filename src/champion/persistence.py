@@ -16,7 +16,7 @@ TRUSTED_TYPES = [
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
     "champion.features.kriging.KrigedTarget",
-    "champion.features.places.NeighboursTarget",
+    "champion.features.neighbours.NeighboursTarget",
     "champion.features.places.Rotations",
     "champion.features.ratios.Ratios",
     "champion.features.surroundings.Surroundings",

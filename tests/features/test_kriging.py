@@ -9,7 +9,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 from champion.features.kriging import MOST, NUGGET, KrigedTarget, usual_distance
-from champion.features.places import NeighboursTarget
+from champion.features.neighbours import NeighboursTarget
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(
@@ -28,7 +28,7 @@ BY_KIND = 10 * KINDS["size"] + KINDS["latitude"]
 def test_expectation_is_that_of_a_gaussian_process() -> None:
     """Kriging from all rows is scikit-learn's process of exponential covariance around the mean that fits it best."""
     some, new = X.head(30), X.tail(50)
-    fitted = KrigedTarget([30]).fit(some, PRICES.head(30))
+    fitted = KrigedTarget(30).fit(some, PRICES.head(30))
     places = fitted._placed(some)
     kernel = Matern(fitted.range_, "fixed", nu=0.5) + WhiteKernel(NUGGET, "fixed")
     among = np.linalg.inv(kernel(places))
@@ -51,7 +51,7 @@ def test_it_expects_better_than_a_mean_of_neighbours() -> None:
 def test_rows_of_the_same_kind_are_neighbours() -> None:
     """Large and small houses stand side by side: the price of a new one is that of its kind, not of its street."""
     new = KINDS.head(50).assign(latitude=KINDS["latitude"].head(50) + 0.001)
-    kriged = KrigedTarget([5], far=2.0).fit(KINDS, BY_KIND).transform(new)[:, 0]
+    kriged = KrigedTarget(5, far=2.0).fit(KINDS, BY_KIND).transform(new)[:, 0]
     places = ["latitude", "longitude"]
     near = NeighboursTarget([5]).fit(KINDS[places], BY_KIND).transform(new[places])[:, 0]
     assert np.abs(kriged - BY_KIND.head(50)).mean() < 0.5 * np.abs(near - BY_KIND.head(50)).mean()
@@ -59,7 +59,7 @@ def test_rows_of_the_same_kind_are_neighbours() -> None:
 
 def test_what_says_nothing_of_the_target_parts_nobody() -> None:
     """Size is a wide dimension, as far as two ways to a usual neighbour; luck is a narrow one."""
-    fitted = KrigedTarget([5], far=2.0).fit(KINDS, BY_KIND)
+    fitted = KrigedTarget(5, far=2.0).fit(KINDS, BY_KIND)
     widths = dict(zip(fitted.chosen_.tolist(), fitted.widths_.tolist(), strict=True))
     assert widths[0] == pytest.approx(2 * usual_distance(KDTree(fitted._km(KINDS)), 5))
     assert widths[1] < 0.15 * widths[0]

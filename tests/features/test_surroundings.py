@@ -15,7 +15,7 @@ NOTHING = pd.Series(0.0, index=X.index)  # no target is looked at
 
 def test_difference_is_that_to_the_mean_of_the_nearest_rows() -> None:
     """It is what one would count by hand, for a row of training without itself, and for a new one."""
-    fitted = Surroundings([3])
+    fitted = Surroundings(3)
     training, new = fitted.fit_transform(X, NOTHING), fitted.transform(X)
     km = fitted._km(X)
     near = np.argsort(np.hypot(*(km - km[7]).T))

@@ -8,12 +8,13 @@ Gorishniy and others, TabR: Tabular Deep Learning Meets Nearest Neighbors, ICLR 
 
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from champion.features.places import NeighboursTarget
+from champion.features.neighbours import Neighbours, columns_of_target
 from champion.features.ratios import with_ratios
 
 REACH = 1.5  # distance at which a third of the likeness is left, in ways to the middle neighbour
@@ -23,7 +24,7 @@ SCORES = np.array([NormalDist().inv_cdf((n + 0.5) / 201) for n in range(201)])  
 ENOUGH = 1000  # rows that tell how far neighbours are
 
 
-class KrigedTarget(NeighboursTarget):
+class KrigedTarget(Neighbours):
     """What those near and alike let expect of the target, and how uncertain that is.
 
     The columns are latitude and longitude in degrees, and then numbers, of which `pairs` are positions whose ratios
@@ -31,45 +32,49 @@ class KrigedTarget(NeighboursTarget):
     correlation with the target is strong: to be unlike by a standard deviation of the first is to be `far` times as far
     as a usual neighbour is. A missing number is a middling one.
 
-    Gives an array of shape (n_rows, n_targets + 1), of ordinary kriging from the `max(n_neighbours)` nearest training
-    rows; the uncertainty is a variance, of which 1 is that of a row far from all.
+    Gives an array of shape (n_rows, n_targets + 1), of ordinary kriging from the `n_neighbours` nearest training rows;
+    the uncertainty is a variance, of which 1 is that of a row far from all.
     """
 
     def __init__(
         self,
-        n_neighbours: Sequence[int] = (30,),
+        n_neighbours: int = 30,
         *,
         far: float = 0.5,
         pairs: Sequence[tuple[int, int]] = (),
         classes: bool = False,
     ) -> None:
-        super().__init__(n_neighbours, classes=classes)
+        self.n_neighbours = n_neighbours
         self.far = far
         self.pairs = pairs
+        self.classes = classes
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> "KrigedTarget":
+    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
         """Keep where the rows of `X` (n_rows, 2 + n_numbers) are, their targets `y` (n_rows,), and how far is far."""
         super().fit(X, y)
-        self.range_ = max(REACH * usual_distance(self._grown, self._middle), 1e-9)
+        self.range_ = max(REACH * usual_distance(self._grown, self.n_neighbours), 1e-9)
         return self
 
     def get_feature_names_out(self, _: object = None) -> np.ndarray:
         """Name the columns after what they hold; by `far` several transformers' are told apart."""
-        targets = range(self.targets_.shape[1])
+        targets = range(self.told_.shape[1])
         names = [f"kriged_{self.far:g}{f'_{target}' if len(targets) > 1 else ''}" for target in targets]
         return np.array([*names, f"kriged_{self.far:g}_variance"], dtype=object)
 
-    def _learn(self, X: pd.DataFrame, targets: np.ndarray) -> None:
+    def _learn(self, X: pd.DataFrame, told: np.ndarray) -> None:
         """Learn which numbers of `X` (n_rows, 2 + n_numbers) make a kind, and how far kinds are apart."""
-        super()._learn(X, targets)
+        super()._learn(X, told)
         numbers = self._numbers(X)
         self.steps_ = _steps(numbers)
-        told = _correlation(_ranked(numbers, self.steps_), targets)
-        self.chosen_ = np.argsort(-told, kind="stable")[:MOST]
+        together = _correlation(_ranked(numbers, self.steps_), told)
+        self.chosen_ = np.argsort(-together, kind="stable")[:MOST]
         self.steps_ = self.steps_[:, self.chosen_]
         km = self._km(X)
-        usual = usual_distance(KDTree(km[np.isfinite(km).all(axis=1)]), self._middle)
-        self.widths_ = self.far * usual * told[self.chosen_] / told.max(initial=1e-9)
+        usual = usual_distance(KDTree(km[np.isfinite(km).all(axis=1)]), self.n_neighbours)
+        self.widths_ = self.far * usual * together[self.chosen_] / together.max(initial=1e-9)
+
+    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:  # noqa: ARG002
+        return columns_of_target(y, classes=self.classes)
 
     def _placed(self, X: pd.DataFrame) -> np.ndarray:
         kind = _ranked(self._numbers(X)[:, self.chosen_], self.steps_)
@@ -79,14 +84,18 @@ class KrigedTarget(NeighboursTarget):
         return with_ratios(np.asarray(X, dtype=float)[:, 2:], self.pairs)
 
     @property
-    def _width(self) -> int:
-        return int(self.targets_.shape[1]) + 1
+    def _most(self) -> int:
+        return self.n_neighbours
+
+    @property
+    def _n_columns(self) -> int:
+        return int(self.told_.shape[1]) + 1
 
     def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Return targets and variance for distances and positions of neighbours, of shape (n_rows, n_near)."""
         to_row = np.exp(-km / self.range_)[:, :, None]
         among = np.exp(-_distances(self.places_[near]) / self.range_) + NUGGET * np.eye(near.shape[1])
-        known = np.concatenate([np.ones_like(to_row), to_row, self.targets_[near]], axis=2)
+        known = np.concatenate([np.ones_like(to_row), to_row, self.told_[near]], axis=2)
         solved = np.linalg.solve(among, known)
         of_ones, of_targets = solved[:, :, :1], solved[:, :, 2:]
         missing = 1 - (to_row * of_ones).sum(axis=1)  # what the weights lack to a sum of 1 goes to the mean

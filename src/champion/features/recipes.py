@@ -13,7 +13,8 @@ from champion.data import Dataset
 from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.errors import ConfigError
 from champion.features.kriging import KrigedTarget
-from champion.features.places import NeighboursTarget, Rotations
+from champion.features.neighbours import NeighboursTarget
+from champion.features.places import Rotations
 from champion.features.places import coordinates as coordinates_of
 from champion.features.ratios import Ratios, related
 from champion.features.surroundings import Surroundings

@@ -1,0 +1,150 @@
+"""Decides which training rows are around a row, and what their target says of it.
+
+A description of neighbours is a transformer that is fitted on training rows, and doesn't take a training row for its
+own neighbour: what it tells of them is what it will tell of new ones.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+from champion.features.places import OfPlaces
+
+AT_ONCE = 512  # rows whose neighbours are looked at together, to need little memory
+
+
+class Neighbours(OfPlaces):
+    """A description of each row by the training rows that are nearest, NaN for a row without a place.
+
+    The first two columns are latitude and longitude in degrees. `fit_transform` leaves each row itself out; rows at the
+    very same place are neighbours like others.
+    """
+
+    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
+        """Keep where the rows of `X` (n_rows, n_columns) are, and what is told of them, as of their targets `y`."""
+        told = self._told(X, y)
+        self._learn(X, told)
+        places = self._placed(X)
+        known = np.isfinite(places).all(axis=1)
+        self.places_, self.told_ = places[known], told[known]
+        self.__dict__.pop("_tree", None)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Describe rows that training didn't have."""
+        return self._described(X, own=0)
+
+    def fit_transform(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:
+        """Describe the training rows themselves, each by the others."""
+        return self.fit(X, y)._described(X, own=1)
+
+    @property
+    @abstractmethod
+    def _most(self) -> int:
+        """The number of neighbours that are looked at."""
+
+    @property
+    @abstractmethod
+    def _n_columns(self) -> int:
+        """The number of columns that describe a row."""
+
+    @abstractmethod
+    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:
+        """Return what training rows tell their neighbours, of shape (n_rows, n_told)."""
+
+    @abstractmethod
+    def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """Return what is made of distances and positions of neighbours, of shape (n_rows, n_near) each."""
+
+    def _learn(self, X: pd.DataFrame, told: np.ndarray) -> None:  # noqa: ARG002
+        """Learn what `_placed` needs."""
+        self._learn_width(X)
+
+    def _placed(self, X: pd.DataFrame) -> np.ndarray:
+        """Return where each row is, of shape (n_rows, n_dimensions), in kilometres."""
+        return self._km(X)
+
+    def _described(self, X: pd.DataFrame, *, own: int) -> np.ndarray:
+        places = self._placed(X)
+        known = np.isfinite(places).all(axis=1)
+        others = len(self.places_) - own
+        described = np.full((len(places), self._n_columns), np.nan)
+        if known.any() and others > 0:
+            km, near = self._nearest(places[known], min(self._most, others), own=own)
+            parts = [slice(start, start + AT_ONCE) for start in range(0, len(near), AT_ONCE)]
+            described[known] = np.vstack([self._summed_up(km[part], near[part]) for part in parts])
+        return described
+
+    @property
+    def _grown(self) -> KDTree:
+        """The tree by which neighbours are found, grown when it is first needed."""
+        if "_tree" not in self.__dict__:
+            self._tree = KDTree(self.places_)
+        return self._tree
+
+    def _nearest(self, places: np.ndarray, most: int, *, own: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return distances and positions of the nearest training rows, (n_rows, most) each, but for `own` oneself."""
+        km, near = self._grown.query(places, k=range(1, most + own + 1))
+        if not own:
+            return km, near
+        oneself = near == np.arange(len(places))[:, None]
+        oneself[~oneself.any(axis=1), -1] = True  # so many at the same place that it isn't among them
+        return km[~oneself].reshape(-1, most), near[~oneself].reshape(-1, most)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the tree out: it is grown again from the places when it is needed."""
+        return {key: value for key, value in super().__getstate__().items() if key != "_tree"}
+
+
+class NeighboursTarget(Neighbours):
+    """What the target of the nearest training rows is: means of several numbers of them, spread and distance.
+
+    With `classes` the target is a 0/1 column for each, or for the second of two. Gives an array of shape (n_rows,
+    n_targets * (len(n_neighbours) + 2) + 2).
+    """
+
+    def __init__(self, n_neighbours: Sequence[int] = (5, 15, 50), *, classes: bool = False) -> None:
+        self.n_neighbours = n_neighbours
+        self.classes = classes
+
+    def get_feature_names_out(self, _: object = None) -> np.ndarray:
+        """Name the columns after what they hold."""
+        several = self.told_.shape[1] > 1
+        names = [
+            f"{what}_of_neighbours{f'_{target}' if several else ''}"
+            for what in (*(f"mean_of_{n}" for n in self.n_neighbours), "weighted_mean", "spread")
+            for target in range(self.told_.shape[1])
+        ]
+        return np.array([*names, "km_to_nearest_neighbour", "km_to_farther_neighbour"], dtype=object)
+
+    @property
+    def _most(self) -> int:
+        return max(self.n_neighbours)
+
+    @property
+    def _n_columns(self) -> int:
+        return int(self.told_.shape[1]) * (len(self.n_neighbours) + 2) + 2
+
+    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:  # noqa: ARG002
+        return columns_of_target(y, classes=self.classes)
+
+    def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
+        targets = self.told_[near]
+        middle = min(sorted(self.n_neighbours)[len(self.n_neighbours) // 2], km.shape[1])
+        weights = 1 / (km[:, :middle, None] + 1)
+        middling = targets[:, :middle]
+        means = [targets[:, :n].mean(axis=1) for n in self.n_neighbours]
+        weighted = (weights * middling).sum(axis=1) / weights.sum(axis=1)
+        return np.column_stack([*means, weighted, middling.std(axis=1), km[:, 0], km[:, middle - 1]])
+
+
+def columns_of_target(y: pd.Series, *, classes: bool) -> np.ndarray:
+    """Return a target as numbers: itself, or a 0/1 column for each class, or for the second of two."""
+    if not classes:
+        return np.asarray(y, dtype=float)[:, None]
+    indicators = pd.get_dummies(pd.Series(np.asarray(y))).to_numpy(dtype=float)
+    return indicators[:, 1:] if indicators.shape[1] == 2 else indicators
