@@ -143,10 +143,12 @@ def table_of(rows: Iterable[dict[str, Any]], seconds: int) -> str:
 
 
 def draw(rows: list[dict[str, Any]], seconds: int) -> None:
-    """Draw each run's error as a share of the best peer's mean on that table."""
+    """Draw each run's error as a share of the best peer's mean on that table, if there were peers."""
     from matplotlib.figure import Figure
 
     own = [row for row in rows if row["seconds"] == seconds]
+    if not any(row["tool"] in PEERS for row in own):
+        return
     tables = list(dict.fromkeys(row["table"] for row in own))
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
