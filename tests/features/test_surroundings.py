@@ -57,7 +57,7 @@ def test_few_rows_will_do(n_rows: int) -> None:
     """Fewer than there should be are the surroundings, and nobody is nobody's."""
     described = Surroundings().fit_transform(X.head(n_rows), NOTHING.head(n_rows))
     assert described.shape == (n_rows, 2)
-    assert np.isfinite(described).all() == (n_rows > 1)
+    assert (np.isfinite(described) == (n_rows > 1)).all()
 
 
 def test_places_alone_have_no_surroundings() -> None:
