@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -381,12 +382,15 @@ def test_pruner_ends_hopeless_trials(tmp_path: Path) -> None:
 
 def test_timeout_ends_the_search(tmp_path: Path) -> None:
     """No trial begins after so many seconds; without n_trials there is no other end."""
-    limits = ("hydra.sweeper.timeout=2", "hydra.sweeper.n_trials=null", "hydra.sweeper.study_name=toy")
+    limits = ("hydra.sweeper.timeout=8", "hydra.sweeper.n_trials=null", "hydra.sweeper.study_name=toy")
+    began = datetime.now()
     done = sweep(tmp_path, "x=interval(0,1)", "seconds=0.3", *limits)
     assert done.returncode == 0, done.stderr
     found = trials(tmp_path)
-    assert 3 <= len(found) <= 7
     assert {trial.state for trial in found} == {TrialState.COMPLETE}
+    assert 3 <= len(found) <= 8 / 0.3
+    seconds = [(trial.datetime_start - began).total_seconds() for trial in found if trial.datetime_start]
+    assert max(seconds) < 8 + seconds[0]  # the command's clock begins before the first trial does
 
 
 def test_launcher_of_another_package_runs_the_workers(tmp_path: Path) -> None:
