@@ -47,7 +47,7 @@ def busy() -> None:
 
 def trials_of(storage: str) -> list[FrozenTrial]:
     """Return the trials of the one study in a journal."""
-    from hydra_plugins.champion_sweeper._study import Store
+    from hydra_plugins.champion_sweeper._store import Store
 
     return Store(storage, "busy").trials()
 
@@ -68,6 +68,7 @@ def costs(n_trials: int) -> None:
 
     from champion import data, tracking
     from hydra_plugins.champion_sweeper import _space, _study, running
+    from hydra_plugins.champion_sweeper._store import Store
     from hydra_plugins.champion_sweeper._worker import _pruner, _sampler
 
     warnings.simplefilter("ignore", ExperimentalWarning)
@@ -83,8 +84,8 @@ def costs(n_trials: int) -> None:
                 compose=lambda overrides: loader.load_configuration("config", overrides, RunMode.RUN),
                 seed=42,
             )
-        store = _study.Store(f"{folder}/study.journal", "costs")
-        study = _study.create(store, directions=["minimize"], made_with={})
+        store = Store(f"{folder}/study.journal", "costs")
+        study = _study.create(store, directions=["minimize"], made_with={}, command="costs")
         dataset, settings = data.load(**config.data), config.hydra.sweeper
         spent: list[float] = []
         tracking.connect(config.tracking.uri, artifacts=config.tracking.artifacts)
@@ -99,7 +100,7 @@ def costs(n_trials: int) -> None:
             while len(spent) < n_trials:
                 _study.fill(store, space, n_trials=n_trials)
                 begun = time.perf_counter()
-                taken = store.take("one")
+                taken = store.take("one", command="costs", total=n_trials)
                 assert taken is not None  # noqa: S101
                 sampler = _sampler(settings.sampler, taken.number)
                 trial = store.start(taken, sampler=sampler, pruner=_pruner(settings.pruner))

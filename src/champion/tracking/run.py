@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +29,7 @@ from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking.connection import refusals_in_one_line
-from champion.tracking.process import alive, close_killed_runs, stops_on_sigterm
+from champion.tracking.process import alive, close_killed, close_killed_runs, stops_on_sigterm
 
 # Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
 logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
@@ -62,6 +62,14 @@ class Run:
         """Keep copies of the files among the run's artifacts."""
         for file in files:
             MlflowClient().log_artifact(self.id, str(file))
+
+    def close_lost(self, run_ids: Collection[str]) -> None:
+        """Mark those of the runs as KILLED that are still RUNNING, though their workers died, on whatever machine."""
+        client = MlflowClient()
+        running = client.search_runs([client.get_run(self.id).info.experiment_id], "attributes.status = 'RUNNING'")
+        for run in running:
+            if run.info.run_id in run_ids:
+                close_killed(run.info.run_id)
 
 
 def fetch(run_id: str, name: str, *, folder: str) -> Path | None:

@@ -1,34 +1,48 @@
-"""Decides how a worker shows that it lives: by a lock that the system drops with its process, however that ends."""
+"""Decides how a worker shows that it lives: beside a study's file by a lock, in a database server by heartbeats.
+
+The system drops a lock with its process, however that ends, and so does a shared file system with the machine.
+"""
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-LOCKS = ".workers"  # in the sweep's folder
+LOCKS = ".workers"  # beside the study's file
+
+
+def name() -> str:
+    """Return a name for this process that no other one on any machine has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
 
 
 @contextmanager
-def alive(folder: Path) -> Iterator[str]:
-    """Hold this process's lock in the sweep's folder, and yield the name under which trials know the worker."""
-    name = f"{socket.gethostname()}-{os.getpid()}"
-    file = folder / LOCKS / name
-    file.parent.mkdir(parents=True, exist_ok=True)
+def alive(folder: Path | None) -> Iterator[str]:
+    """Yield the name under which trials know this worker, and hold its lock in `folder`, where there is one."""
+    own = name()
+    if folder is None:
+        yield own
+        return
+    file = folder / own
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in folder.iterdir():
+        if other.is_file():
+            is_dead(folder, other.name)  # nobody may ask for it any more
     try:
         with FileLock(file):
-            yield name
+            yield own
     finally:
         file.unlink(missing_ok=True)
 
 
 def is_dead(folder: Path, name: str) -> bool:
-    """Tell whether the worker of this name is gone; one on another machine is taken to live."""
-    if not name.startswith(f"{socket.gethostname()}-"):
-        return False
-    file = folder / LOCKS / name
+    """Tell whether the worker of this name is gone: its lock is free, or not even there."""
+    file = folder / name
     if not file.exists():
         return True
     try:
@@ -38,3 +52,22 @@ def is_dead(folder: Path, name: str) -> bool:
         return False
     file.unlink(missing_ok=True)
     return True
+
+
+@contextmanager
+def beating(beat: Callable[[], None], *, every: float) -> Iterator[None]:
+    """Call `beat` every so many seconds; one that fails is made up for by the next."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(every):
+            with suppress(Exception):
+                beat()
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from statistics import pstdev
@@ -13,12 +13,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from hydra_plugins.champion_sweeper import _results
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._study import LOST, REASON, TWIN, Store, shown
+from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store, shown
+from hydra_plugins.champion_sweeper._study import REASON, TWIN
 from hydra_plugins.champion_sweeper._worker import Limits
 
 BEST = 10  # trials on the leaderboard
@@ -57,16 +58,20 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
         task, last = bar.add_task("", total=limits.n_trials), False
         while not last:
             last = over.wait(EVERY)
-            trials = store.trials()
-            for trial in trials:
-                if trial.state.is_finished() and trial.number not in before:
-                    before.add(trial.number)
-                    if not console.is_terminal or trial.state is TrialState.FAIL:
-                        console.print(_told(trial), markup=False)
-            if console.is_terminal:
-                done = [trial for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
-                standing = _standing(store.study(), done, limits, started)
-                bar.update(task, completed=len(done), description=standing)
+            with suppress(*REFUSALS):  # who runs the trials tells it
+                look(task)
+
+    def look(task: TaskID) -> None:
+        trials = store.trials()
+        for trial in trials:
+            if trial.state.is_finished() and trial.number not in before:
+                before.add(trial.number)
+                if not console.is_terminal or trial.state is TrialState.FAIL:
+                    console.print(_told(trial), markup=False)
+        if console.is_terminal:
+            done = [trial for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
+            standing = _standing(store.study(), done, limits, started)
+            bar.update(task, completed=len(done), description=standing)
 
     started = time.time()
     watcher = threading.Thread(target=watch, daemon=True)
@@ -140,9 +145,25 @@ def results(study: optuna.Study, space: Space, *, store: Store, best: str | None
     _line("study", f"optuna-dashboard {shown(store.url)}")
 
 
+def waiting(n_trials: int) -> None:
+    """Print that the last trials are waited for, as their worker may die."""
+    _line("study", f"{_trials(n_trials)} of another command {_run(n_trials)} still; waiting, to take over what is lost")
+
+
 def elsewhere(n_trials: int) -> None:
     """Print that another command ends the study."""
-    _line("study", f"{n_trials} trials still run under another command, which will end the study.")
+    still = (
+        f"{_trials(n_trials)} still {_run(n_trials)} under another command, which" if n_trials else "another command"
+    )
+    _line("study", f"{still} will end the study; the same command again would, too")
+
+
+def _trials(number: int) -> str:
+    return f"{number} trial{'s' if number != 1 else ''}"
+
+
+def _run(number: int) -> str:
+    return "runs" if number == 1 else "run"
 
 
 def stopped(n_done: int, command: str) -> None:

@@ -23,18 +23,20 @@ from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._worker import Worker
 
 
-def launch(worker: Worker, n_workers: int) -> None:
+def launch(worker: Worker, n_workers: int) -> str | None:
     """Run `n_workers` workers to their end: local processes with Hydra's basic launcher, else its launcher's jobs.
 
-    When one of joblib's processes dies, the others are ended too, and the trials they ran are left open.
+    Return None where they ended by themselves, or else what the launcher says of one that died. When one of joblib's
+    processes dies, the others are ended too; other launchers may leave them running.
     """
-    with suppress(TerminatedWorkerError):
-        if not _is_local(worker.config):
-            _with_launcher(worker, n_workers)
-        elif n_workers == 1:
-            worker()
-        else:
+    if not is_local(worker.config):
+        return _with_launcher(worker, n_workers)
+    if n_workers == 1:
+        worker()
+    else:
+        with suppress(TerminatedWorkerError):
             _beside(replace(worker, parent=os.getpid()), n_workers)
+    return None
 
 
 def job(
@@ -49,7 +51,7 @@ def job(
     """Run one ordinary job where the workers ran, in a folder named `best`; raise what it raises."""
     taken = len(list(folder.glob("best*")))
     own = [*overrides, f"hydra.sweep.subdir=best{f'-{taken + 1}' if taken else ''}"]
-    if _is_local(config):
+    if is_local(config):
         composed = hydra_context.config_loader.load_sweep_config(config, own)
         _job.run(task, composed, number=number, hydra_context=hydra_context)
     else:
@@ -58,17 +60,22 @@ def job(
         _ = done.return_value
 
 
-def _is_local(config: DictConfig) -> bool:
+def is_local(config: DictConfig) -> bool:
+    """Tell whether workers run on this machine, and end with the command."""
     return bool(config.hydra.runtime.choices["hydra/launcher"] == "basic")
 
 
-def _with_launcher(worker: Worker, n_workers: int) -> None:
+def _with_launcher(worker: Worker, n_workers: int) -> str | None:
     launcher = Plugins.instance().instantiate_launcher(worker.hydra_context, worker, worker.config)
     # A worker is a job, too, but the folders with plain numbers are the trials'.
     own = [f"hydra.sweep.subdir={_alive.LOCKS}/${{hydra.job.num}}", "hydra.output_subdir=null"]
-    jobs = launcher.launch([[*worker.space.fixed, *own]] * n_workers, initial_job_idx=0)
+    try:
+        jobs = launcher.launch([[*worker.space.fixed, *own]] * n_workers, initial_job_idx=0)
+    except Exception as error:
+        return " ".join(str(error).split())[:300] or type(error).__name__
     for job in jobs:
         _ = job.return_value  # raises what the worker raised
+    return None
 
 
 def _beside(worker: Worker, n_workers: int) -> None:

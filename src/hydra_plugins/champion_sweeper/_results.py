@@ -12,7 +12,8 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._study import LOST, TWIN
+from hydra_plugins.champion_sweeper._store import LOST
+from hydra_plugins.champion_sweeper._study import TWIN
 
 PICTURES = {
     "optimization_history": "plot_optimization_history",

@@ -1,123 +1,33 @@
-"""Decides what a study is: where it is kept, what it was made with, and which trials wait in its queue.
+"""Decides what a study is: what it was made with, which trials wait in its queue, and who prepares and ends it.
 
 The queue is the budget: a worker takes the next waiting trial until none is left, on any number of machines.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import optuna
-from filelock import FileLock
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from optuna.trial import TrialState
 
 from hydra_plugins.champion_sweeper import _alive
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._store import COMMAND, LOST, Store
 
-LOST = "lost"  # a trial whose worker died; it doesn't count
 RETRY = "retry_of"  # the number of the lost trial that this one repeats
 REASON = "reason"  # why a trial failed
 TWIN = "same_as"  # the number of the trial whose parameters these are, too
-WORKER = "worker"  # who runs it
-MADE_WITH = "made_with"
-QUEUE = 1000  # trials queued at once, at most
+DIED = "its worker died"
+MADE_WITH = "made_with"  # of a study: the configuration beside its space, and the space
+PREPARING = "preparing"  # of a study: the command that has made it, until its queue is filled
+OTHERS = 30  # seconds that another command may take for that
+QUEUE = 100  # trials that wait at once, at most: each look at the study reads them all
 
 
-@dataclass(frozen=True)
-class Store:
-    """Where a study is kept, and its name there: all that a process needs to open it."""
-
-    url: str
-    name: str
-
-    @property
-    def storage(self) -> BaseStorage:
-        """The storage, opened once in a process."""
-        return _open(self.url)
-
-    @property
-    def study_id(self) -> int:
-        """The study's number in the storage."""
-        return self.storage.get_study_id_from_name(self.name)
-
-    def study(self, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:
-        """Open the study, to read it or to run a trial of it."""
-        return optuna.load_study(study_name=self.name, storage=self.storage, sampler=sampler, pruner=pruner)
-
-    def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """Return the trials in these states, or all of them, as they are now."""
-        return self.storage.get_all_trials(self.study_id, deepcopy=False, states=states or None)
-
-    def note(self, trial: FrozenTrial, key: str, value: Any) -> None:
-        """Keep something about a trial that hasn't finished."""
-        self.storage.set_trial_user_attr(self._id(trial), key, value)
-
-    def take(self, worker: str) -> FrozenTrial | None:
-        """Make the next waiting trial this worker's own, or return None where none is waiting.
-
-        The worker's name comes first, so that there is no moment in which a trial runs and nobody knows by whom.
-        """
-        with self._alone():
-            for trial in self.trials(TrialState.WAITING):
-                with suppress(UpdateFinishedTrialError):
-                    self.note(trial, WORKER, worker)
-                    if self.storage.set_trial_state_values(self._id(trial), TrialState.RUNNING):
-                        self.note(trial, WORKER, worker)  # another one may have been here, too
-                        return trial
-        return None
-
-    def begin(self, worker: str) -> FrozenTrial:
-        """Add a trial to the queue's end as this worker's own."""
-        running = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: worker})
-        return self.storage.get_trial(self.storage.create_new_trial(self.study_id, template_trial=running))
-
-    def start(self, trial: FrozenTrial, **options: Any) -> optuna.Trial:
-        """Return the trial as one that suggests values; `options` are those of `study`."""
-        return optuna.Trial(self.study(**options), self._id(trial))
-
-    def _alone(self) -> AbstractContextManager[Any]:
-        """Let one process at a time take a trial from SQLite, which can't lock a row, as other databases do."""
-        file = make_url(self.url).database if self.url.startswith("sqlite:") else None
-        return FileLock(f"{file}.lock") if file else nullcontext()
-
-    def _id(self, trial: FrozenTrial) -> int:
-        return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
-
-
-@cache
-def _open(url: str) -> BaseStorage:
-    """Open a database's URL, or a journal file at a path."""
-    try:
-        if "://" in url:
-            return get_storage(url)
-        Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(url))
-    except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0].replace(url, shown(url))
-        raise SweepError(f"hydra.sweeper.storage '{shown(url)}' can't be opened: {reason}") from error
-
-
-def shown(url: str) -> str:
-    """Return a storage's address without its password."""
-    return make_url(url).render_as_string(hide_password=True) if "://" in url else url
-
-
-def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, str]) -> optuna.Study:
-    """Create the study, or go on with the one of this name.
+def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, str], command: str) -> optuna.Study:
+    """Create the study, which `command` then prepares, or go on with the one of this name when it is ready.
 
     Raises SweepError where that one was made with something else than `made_with`.
     """
@@ -132,19 +42,36 @@ def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, s
         )
     except DuplicatedStudyError:
         study = store.study()
+        _wait(lambda: MADE_WITH in study.user_attrs, seconds=10)
     else:
+        study.set_user_attr(PREPARING, command)
+    if MADE_WITH not in study.user_attrs:  # or who created it was killed
         study.set_user_attr(MADE_WITH, dict(made_with))
     _check(study, made_with)
+    _wait(lambda: not _is_prepared_by_other(store, command), seconds=OTHERS)
     return study
 
 
+def _is_prepared_by_other(store: Store, command: str) -> bool:
+    maker = store.study().user_attrs.get(PREPARING)
+    return maker not in (None, command) and not (store.locks and _alive.is_dead(store.locks, maker))
+
+
+def ready(store: Store, command: str) -> None:
+    """Let other commands go on with the study that this one has prepared."""
+    study = store.study()
+    if study.user_attrs.get(PREPARING) == command:
+        study.set_user_attr(PREPARING, None)
+
+
+def _wait(is_done: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_done() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def _check(study: optuna.Study, made_with: Mapping[str, str]) -> None:
-    deadline = time.monotonic() + 10
-    while (before := study.user_attrs.get(MADE_WITH)) is None and time.monotonic() < deadline:
-        time.sleep(0.1)  # another process has just created it
-    if before is None:  # that process was killed
-        study.set_user_attr(MADE_WITH, dict(made_with))
-        return
+    before = study.user_attrs[MADE_WITH]
     differ = [key for key in dict.fromkeys([*before, *made_with]) if before.get(key) != made_with.get(key)]
     if differ:
         told = "; ".join(
@@ -167,40 +94,42 @@ def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
     study, grid = store.study(), space.grid(n_trials)
     total = n_trials if grid is None else len(grid)
     for params in space.first() if grid is None else grid:
-        if grid is not None or total is None or len(counted(store)) < total:
+        if grid is not None or total is None or len(store.counted()) < total:
             study.enqueue_trial(params, skip_if_exists=True)
-    if grid is None and total is not None:
-        for _ in range(min(total - len(counted(store)), QUEUE)):
-            study.enqueue_trial({})
+    top_up(store, total)
     return total
 
 
-def counted(store: Store) -> list[FrozenTrial]:
-    """Return the trials that count towards the total: all but those lost with their worker."""
-    return [trial for trial in store.trials() if LOST not in trial.user_attrs]
+def top_up(store: Store, total: int | None) -> None:
+    """Let as many trials wait as the study lacks, or the queue holds; without a total, one if there is none."""
+    trials = store.counted()
+    waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+    lacking = 1 - waiting if total is None else min(total - len(trials), QUEUE - waiting)
+    study = store.study()
+    for _ in range(lacking):
+        study.enqueue_trial({})
 
 
-def close_lost(store: Store, folder: Path, *, blame: bool = False) -> None:
+def close_lost(store: Store, *, command: str, ended: bool = False, blame: bool = False) -> None:
     """Close the running trials of dead workers, and queue each of them again.
 
-    With `blame`, a trial that was lost before may have killed its workers: it counts as failed, and isn't run again.
+    All workers of `command` are dead if it has `ended`. With `blame`, a trial that was lost before may have killed its
+    workers: it counts as failed, and isn't run again.
     """
-    study = store.study()
     for trial in store.trials(TrialState.RUNNING):
-        if _is_lost(trial, folder):
+        own = ended and trial.user_attrs.get(COMMAND) == command
+        if own or store.is_lost(trial):
             again = not (blame and RETRY in trial.user_attrs)
-            try:
-                store.note(trial, LOST if again else REASON, "its worker died")
-            except UpdateFinishedTrialError:
-                continue  # it had just finished, and its worker was out of work
-            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-            if again:
+            if store.end(trial, LOST if again else REASON, DIED) and again:
                 queued = trial.system_attrs.get("fixed_params", {})  # it may not have come to choosing its values
-                study.enqueue_trial({**queued, **trial.params}, user_attrs={RETRY: trial.number})
+                store.study().enqueue_trial({**queued, **trial.params}, user_attrs={RETRY: trial.number})
 
 
-def _is_lost(trial: FrozenTrial, folder: Path) -> bool:
-    if worker := trial.user_attrs.get(WORKER):
-        return _alive.is_dead(folder, worker)
-    started = trial.datetime_start
-    return started is not None and (datetime.now() - started).total_seconds() > 10  # Optuna's times are local
+def is_last(store: Store, command: str, *, before: Collection[int]) -> bool:
+    """Tell whether this of the commands that share a study is to end it: the one whose worker finished the last trial.
+
+    All see the same, whatever their clocks say. Where that trial was among those `before` this command, it is alone.
+    """
+    done = [trial for trial in store.counted() if trial.datetime_complete and trial.user_attrs.get(REASON) != DIED]
+    last = max(done, key=lambda trial: (trial.datetime_complete, trial.number))
+    return last.number in before or last.user_attrs.get(COMMAND) == command

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,10 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
-from hydra_plugins.champion_sweeper import _console, _launch, _results, _space, _study
+from hydra_plugins.champion_sweeper import _alive, _console, _launch, _results, _space, _store, _study
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._study import REASON, Store
+from hydra_plugins.champion_sweeper._store import Store
+from hydra_plugins.champion_sweeper._study import REASON
 from hydra_plugins.champion_sweeper._worker import Limits, Worker
 
 
@@ -40,23 +42,22 @@ def sweep(
     _check(settings)
     space = _read_space(arguments, hydra_context=hydra_context, config=config)
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    store = Store(_address(str(settings.storage)), str(settings.study_name))
+    store = Store(_address(str(settings.storage)), str(settings.study_name), settings.grace_period)
     directions = [settings.direction] if isinstance(settings.direction, str) else list(settings.direction)
     made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
-    study = _study.create(store, directions=directions, made_with=made_with)
-    folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, folder / "multirun.yaml")
-
     deadline = None if settings.timeout is None else began + settings.timeout
     limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=bool(settings.last_job))
-    with _told_to_stop(store, folder), _context(settings, study, folder):
-        search(Worker(task, hydra_context, config, space, store, limits), folder=folder)
-        if elsewhere := store.trials(TrialState.RUNNING):
-            _console.elsewhere(len(elsewhere))
-            return
-        _results.write(study, space, folder=folder)
-        best = space.overrides(_results.leaders(study)[0].params) if len(directions) == 1 else []
-        _console.results(study, space, store=store, best=_program(best) if best else None)
+    with _alive.alive(store.locks) as command:
+        study = _study.create(store, directions=directions, made_with=made_with, command=command)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, folder / "multirun.yaml")
+        worker = Worker(task, hydra_context, config, space, store, limits, command)
+        with _told_to_stop(worker), _store.refusals(store), _prepared(worker), _context(settings, study, folder):
+            if not search(worker, folder=folder):
+                return
+            _results.write(study, space, folder=folder)
+            best = space.overrides(_results.leaders(study)[0].params) if len(directions) == 1 else []
+            _console.results(study, space, store=store, best=_program(best) if best else None)
     if best and settings.last_job:
         more = [str(override) for override in settings.last_job_overrides]
         _launch.job(
@@ -78,33 +79,68 @@ def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: Di
     return space
 
 
-def search(worker: Worker, *, folder: Path) -> None:
+def search(worker: Worker, *, folder: Path) -> bool:
     """Queue trials and launch workers until the limits are reached; what a dead worker ran is run again.
 
-    Raises SweepError when too many trials fail, or none succeeds.
+    Return whether it is for this command to end the study, and not for another one that shares it. Raises SweepError
+    when too many trials fail, or none succeeds.
     """
     store, n_workers = worker.store, worker.config.hydra.sweeper.workers
-    _study.close_lost(store, folder)
+    before = {trial.number for trial in store.trials() if trial.state.is_finished()}
+    _study.close_lost(store, command=worker.command)
     total = _study.fill(store, worker.space, n_trials=worker.limits.n_trials)
-    limits = replace(worker.limits, n_trials=total)
+    _study.ready(store, worker.command)
+    worker = replace(worker, limits=replace(worker.limits, n_trials=total))
     _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder)
-    with _console.progress(store, limits):
-        while not limits.reached(store):
+    with _console.progress(store, worker.limits):
+        _work(worker, n_workers)
+    if running := store.trials(TrialState.RUNNING):
+        _console.elsewhere(len(running))
+        return False
+    _judge(store, worker.limits)
+    if not _study.is_last(store, worker.command, before=before):
+        _console.elsewhere(0)
+        return False
+    return True
+
+
+def _work(worker: Worker, n_workers: int) -> None:
+    """Launch workers while there is work, then wait for what other commands run, and take over what they lose."""
+    store, limits, told = worker.store, worker.limits, False
+    while not limits.ended(store):
+        if not limits.reached(store):
             begun = _begun(store)
-            _launch.launch(replace(worker, limits=limits), n_workers)
-            _study.close_lost(store, folder, blame=True)
-            _study.fill(store, worker.space, n_trials=worker.limits.n_trials)
+            died = _launch.launch(worker, n_workers)
+            _study.close_lost(store, command=worker.command, ended=died is None, blame=True)
+            _study.top_up(store, limits.n_trials)
             if _begun(store) == begun and not limits.reached(store):
-                raise SweepError("The workers ended before they ran a trial. hydra.sweeper.workers=1 may show why.")
-    _judge(store, limits)
+                why = f"The launcher says: {died}" if died else "hydra.sweeper.workers=1 may show why."
+                raise SweepError(f"The workers ended before they ran a trial. {why}")
+        elif running := store.trials(TrialState.RUNNING):
+            if not told:
+                _console.waiting(len(running))
+            told = True
+            time.sleep(1)
+            _study.close_lost(store, command=worker.command)
+        else:
+            return
 
 
 def _begun(store: Store) -> int:
     return sum(trial.state is not TrialState.WAITING for trial in store.trials())
 
 
+@contextmanager
+def _prepared(worker: Worker) -> Iterator[None]:
+    """Let no other command wait for this one, should it fail to prepare the study."""
+    try:
+        yield
+    finally:
+        _study.ready(worker.store, worker.command)
+
+
 def _judge(store: Store, limits: Limits) -> None:
-    trials = _study.counted(store)
+    trials = store.counted()
     failed = [trial for trial in trials if trial.state is TrialState.FAIL]
     complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
     reason = f"The first, trial {failed[0].number}: {failed[0].user_attrs.get(REASON, '?')}" if failed else ""
@@ -123,6 +159,9 @@ def _check(settings: DictConfig) -> None:
     for name, value in whole.items():
         if not (type(value) is int and value >= 1) and not (name == "n_trials" and value is None):
             raise SweepError(f"hydra.sweeper.{name} must be a whole number from 1, but got {value!r}.")
+    if not (type(settings.grace_period) is int and settings.grace_period >= 1):
+        given = settings.grace_period
+        raise SweepError(f"hydra.sweeper.grace_period must be a whole number of seconds from 1, but got {given!r}.")
     if settings.timeout is not None and not (_is_number(settings.timeout) and settings.timeout > 0):
         raise SweepError(f"hydra.sweeper.timeout must be seconds above 0, or null, but got {settings.timeout!r}.")
     if not (_is_number(settings.max_failure_rate) and 0 <= settings.max_failure_rate <= 1):
@@ -146,14 +185,15 @@ def _context(settings: DictConfig, study: optuna.Study, folder: Path) -> Abstrac
 
 
 @contextmanager
-def _told_to_stop(store: Store, folder: Path) -> Iterator[None]:
+def _told_to_stop(worker: Worker) -> Iterator[None]:
     """Answer Ctrl-C and SIGTERM: close what was running, and say how to go on."""
     try:
         with _launch.ends_on_sigterm():
             yield
     except (KeyboardInterrupt, SystemExit) as stop:
-        _study.close_lost(store, folder)
-        done = sum(trial.state.is_finished() for trial in _study.counted(store))
+        store = worker.store
+        _study.close_lost(store, command=worker.command, ended=_launch.is_local(worker.config))
+        done = sum(trial.state.is_finished() for trial in store.counted())
         given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
         _console.stopped(done, _program([*given, f"hydra.sweeper.study_name={store.name}"]))
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None

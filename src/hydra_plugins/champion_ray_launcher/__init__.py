@@ -1,0 +1,1 @@
+"""Hydra's jobs as tasks of a Ray cluster."""
