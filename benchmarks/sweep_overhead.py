@@ -100,7 +100,7 @@ def costs(n_trials: int) -> None:
             while len(spent) < n_trials:
                 _study.fill(store, space, n_trials=n_trials)
                 begun = time.perf_counter()
-                taken = store.take("one", command="costs", total=n_trials)
+                taken = store.take("one@costs", total=n_trials)
                 assert taken is not None  # noqa: S101
                 sampler = _sampler(settings.sampler, taken.number)
                 trial = store.start(taken, sampler=sampler, pruner=_pruner(settings.pruner))

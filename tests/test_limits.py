@@ -83,9 +83,9 @@ def test_trial_that_was_pruned_says_nothing_of_the_time(store: Store) -> None:
 def test_running_trial_always_has_a_worker(store: Store) -> None:
     """Killed right after it took a trial, a worker loses it at once: nobody waits for it any more."""
     store.study().enqueue_trial({"x": 1.0})
-    gone = f"{socket.gethostname()}-none"
-    assert store.take(gone, command="own", total=None) is not None
-    assert store.take(gone, command="own", total=None) is None
+    gone = f"{socket.gethostname()}-none@own"
+    assert store.take(gone, total=None) is not None
+    assert store.take(gone, total=None) is None
     assert store.trials()[0].user_attrs[WORKER] == gone
     close_lost(store, command="own")
     states = [trial.state for trial in store.trials()]
@@ -98,22 +98,22 @@ def test_total_is_kept_whatever_the_queue_holds(store: Store) -> None:
     """Two commands that fill the queue at one moment make it too long; only as many as the total are taken."""
     for _ in range(5):
         store.study().enqueue_trial({})
-    taken = [store.take("one", command="own", total=3) for _ in range(4)]
+    taken = [store.take("one@own", total=3) for _ in range(4)]
     assert [trial and trial.number for trial in taken] == [0, 1, 2, None]
 
 
 def test_queue_is_short_and_filled_again(store: Store) -> None:
-    """Of many trials a hundred wait at a time; one that is lost is queued again, and the total stays."""
+    """Of many trials fifty wait at a time; one that is lost is queued again, and the total stays."""
     top_up(store, 1000)
-    assert len(store.trials(TrialState.WAITING)) == 100
-    assert store.take("gone", command="own", total=1000) is not None
+    assert len(store.trials(TrialState.WAITING)) == 50
+    assert store.take("gone@own", total=1000) is not None
     close_lost(store, command="own")
     top_up(store, 1000)
-    assert (len(store.trials(TrialState.WAITING)), len(store.trials())) == (100, 101)
-    for _ in range(50):
-        store.take("one", command="own", total=120)
-    top_up(store, 120)
-    assert len(store.counted()) == 120
+    assert (len(store.trials(TrialState.WAITING)), len(store.trials())) == (50, 51)
+    for _ in range(25):
+        store.take("one@own", total=60)
+    top_up(store, 60)
+    assert len(store.counted()) == 60
 
 
 def test_search_without_an_end_has_one_trial_waiting(store: Store) -> None:

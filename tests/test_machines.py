@@ -85,7 +85,7 @@ def test_two_commands_share_one_total(postgresql: Database, tmp_path: Path) -> N
     assert [trial.number for trial in found] == list(range(40))
     assert sorted(int(trial.params["n"]) for trial in found) == list(range(1, 41))
     assert {trial.state for trial in found} == {TrialState.COMPLETE}
-    shares = [trial.user_attrs["command"] for trial in found]
+    shares = [trial.user_attrs["worker"].partition("@")[2] for trial in found]
     assert len(set(shares)) == 2
     assert min(shares.count(command) for command in shares) >= 5
     ended = [out for out, _ in told if "a job with x=1.0" in out]
@@ -181,7 +181,9 @@ class Cluster:
         """Return the trial that the second node runs now, if there is one."""
         own = {str(process.pid) for process in self.node.children(recursive=True)}
         running = [trial for trial in trials if trial.state is TrialState.RUNNING and "worker" in trial.user_attrs]
-        return next((trial for trial in running if trial.user_attrs["worker"].split("-")[-2] in own), None)
+        return next(
+            (trial for trial in running if trial.user_attrs["worker"].partition("@")[0].split("-")[-2] in own), None
+        )
 
     def kill_node(self) -> None:
         """Kill the second node with everything on it, as if its machine were unplugged."""

@@ -172,3 +172,14 @@ def test_run_that_ends_while_it_is_looked_at_stays_finished(
     monkeypatch.setattr(process, "_is_alive", is_alive)
     process.close_killed_runs(only_run(home).info.experiment_id)
     assert only_run(home).info.status == "FINISHED"
+
+
+def test_lost_runs_of_other_machines_are_closed(home: Home, small: Dataset) -> None:
+    """A run whose trial the study has given up is marked, wherever its worker was; others of that host are left."""
+    parent, lost, going = (home.start_run(small, name=name) for name in ("parent", "lost", "going"))
+    with parent as run, lost as its, going as others:
+        for one in (its, others):
+            home.client.set_tag(one.id, "host", "another-machine")
+        run.close_lost({its.id, "one that is gone"})
+        states = {one.name: home.client.get_run(one.id).info.status for one in (run, its, others)}
+    assert states == {"parent": "RUNNING", "lost": "KILLED", "going": "RUNNING"}

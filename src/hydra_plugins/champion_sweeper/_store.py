@@ -1,5 +1,6 @@
 """Decides where a study is kept, and how its trials change hands there: each is taken once, and closed once."""
 
+import copy
 import time
 import zlib
 from collections.abc import Iterator
@@ -25,8 +26,7 @@ from hydra_plugins.champion_sweeper import _alive
 from hydra_plugins.champion_sweeper._errors import SweepError
 
 LOST = "lost"  # of a trial whose worker died; it doesn't count
-WORKER = "worker"  # the process that runs it
-COMMAND = "command"  # the command whose worker that is
+WORKER = "worker"  # the process that runs it, and after an @ the command that started that
 FEW = {"pool_size": 1, "max_overflow": 2, "pool_pre_ping": True}  # connections of a process to a database server
 
 
@@ -59,7 +59,9 @@ class Store:
 
     def study(self, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:
         """Open the study, to read it or to run a trial of it."""
-        return optuna.load_study(study_name=self.name, storage=self.storage, sampler=sampler, pruner=pruner)
+        study = copy.copy(_study(self))
+        study.sampler, study.pruner = sampler or study.sampler, pruner or study.pruner
+        return study
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the trials in these states, or all of them, as they are now."""
@@ -73,7 +75,7 @@ class Store:
         """Keep something about a trial that hasn't finished."""
         self.storage.set_trial_user_attr(self._id(trial), key, value)
 
-    def take(self, worker: str, *, command: str, total: int | None) -> FrozenTrial | None:
+    def take(self, worker: str, *, total: int | None) -> FrozenTrial | None:
         """Make a waiting trial this worker's own, or return None where none of the first `total` is waiting.
 
         Those are counted by their numbers, so that no race for the last one makes it one more. The first that waits
@@ -86,7 +88,6 @@ class Store:
                 with suppress(UpdateFinishedTrialError):
                     if self._claim(trial, worker):
                         self.note(trial, WORKER, worker)  # another one may have been here, too
-                        self.note(trial, COMMAND, command)
                         return trial
         return None
 
@@ -112,7 +113,7 @@ class Store:
         if self.locks is None:
             return self._id(trial) in self.storage._get_stale_trial_ids(self.study_id)  # type: ignore[attr-defined]
         if worker := trial.user_attrs.get(WORKER):
-            return _alive.is_dead(self.locks, worker)
+            return _alive.is_dead(self.locks, worker.partition("@")[0])
         started = trial.datetime_start
         return started is not None and (datetime.now() - started).total_seconds() > 10  # Optuna's times are local
 
@@ -146,6 +147,11 @@ def _file(url: str) -> str | None:
 @cache
 def _study_id(store: Store) -> int:
     return store.storage.get_study_id_from_name(store.name)
+
+
+@cache
+def _study(store: Store) -> optuna.Study:
+    return optuna.load_study(study_name=store.name, storage=store.storage)
 
 
 @cache

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import _alive
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._store import COMMAND, LOST, Store
+from hydra_plugins.champion_sweeper._store import LOST, WORKER, Store
 
 RETRY = "retry_of"  # the number of the lost trial that this one repeats
 REASON = "reason"  # why a trial failed
@@ -23,7 +23,7 @@ DIED = "its worker died"
 MADE_WITH = "made_with"  # of a study: the configuration beside its space, and the space
 PREPARING = "preparing"  # of a study: the command that has made it, until its queue is filled
 OTHERS = 30  # seconds that another command may take for that
-QUEUE = 100  # trials that wait at once, at most: each look at the study reads them all
+QUEUE = 50  # trials that wait at once, at most: each look at the study reads them all
 
 
 def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, str], command: str) -> optuna.Study:
@@ -117,7 +117,7 @@ def close_lost(store: Store, *, command: str, ended: bool = False, blame: bool =
     workers: it counts as failed, and isn't run again.
     """
     for trial in store.trials(TrialState.RUNNING):
-        own = ended and trial.user_attrs.get(COMMAND) == command
+        own = ended and _command(trial) == command
         if own or store.is_lost(trial):
             again = not (blame and RETRY in trial.user_attrs)
             if store.end(trial, LOST if again else REASON, DIED) and again:
@@ -132,4 +132,8 @@ def is_last(store: Store, command: str, *, before: Collection[int]) -> bool:
     """
     done = [trial for trial in store.counted() if trial.datetime_complete and trial.user_attrs.get(REASON) != DIED]
     last = max(done, key=lambda trial: (trial.datetime_complete, trial.number))
-    return last.number in before or last.user_attrs.get(COMMAND) == command
+    return last.number in before or _command(last) == command
+
+
+def _command(trial: FrozenTrial) -> str:
+    return str(trial.user_attrs.get(WORKER, "")).rpartition("@")[2]

@@ -24,6 +24,7 @@ from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import QUEUE, REASON, TWIN
 
+TRIES = 5  # looks at an empty queue before a worker gives up
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
 
 
@@ -123,13 +124,18 @@ class Worker:
 
     def _take(self, name: str) -> FrozenTrial | None:
         """Take the next trial. A search without an end adds one first; another's queue is filled now and then."""
-        total = self.limits.n_trials
-        if total is None:
-            _study.top_up(self.store, total)
-        taken = self.store.take(name, command=self.command, total=total)
-        if taken is not None and taken.number % (QUEUE // 2) == 0:  # so that it is one worker who fills it
-            _study.top_up(self.store, total)
-        return taken
+        total, worker = self.limits.n_trials, f"{name}@{self.command}"
+        for _ in range(TRIES):
+            if total is None:
+                _study.top_up(self.store, total)
+            if taken := self.store.take(worker, total=total):
+                if taken.number % (QUEUE // 2) == 0:  # so that it is one worker who fills it
+                    _study.top_up(self.store, total)
+                return taken
+            if self.limits.reached(self.store):
+                break
+            time.sleep(1)  # many have come at once, and it is about to be filled
+        return None
 
     def _run(self, taken: FrozenTrial) -> None:
         settings = self.config.hydra.sweeper
