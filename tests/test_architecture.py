@@ -98,13 +98,15 @@ def test_plugin_would_serve_any_hydra_app() -> None:
 
 def test_no_pickle() -> None:
     """Nothing that runs code when loaded is imported."""
-    everything = [*FILES, *PLUGIN, SOURCE / "train.py", REPOSITORY / "serve.py"]
+    everything = [*FILES, *PLUGIN, SOURCE / "train.py", SOURCE / "prepare.py", REPOSITORY / "serve.py"]
     unsafe = {"pickle", "cloudpickle", "dill", "joblib.load", "joblib.dump", "shelve"}
     assert not {name for file in everything for name in imports(file)} & unsafe
 
 
 @pytest.mark.parametrize(
-    "file", [*FILES, *PLUGIN, SOURCE / "train.py", REPOSITORY / "serve.py"], ids=lambda file: file.name
+    "file",
+    [*FILES, *PLUGIN, SOURCE / "train.py", SOURCE / "prepare.py", REPOSITORY / "serve.py"],
+    ids=lambda file: file.name,
 )
 def test_files_and_functions_are_short(file: Path) -> None:
     """No file is longer than 300 lines, and no function than 50."""

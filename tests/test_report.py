@@ -55,3 +55,4 @@ def test_report_holds_params_data_metrics_and_folds(small: Dataset, tmp_path: Pa
     assert set(content) == {"params", "data", "advice", "metrics", "folds"}
     assert content["data"]["fingerprint"] == small.fingerprint
     assert content["folds"][0]["metrics"]["r2"] == pytest.approx(0)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == content["metrics"]

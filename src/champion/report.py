@@ -28,7 +28,7 @@ def write_evaluation(
     folds: Sequence[Fold],
     metrics: Mapping[str, float],
 ) -> Path:
-    """Write what the run was and what it found as evaluation_report.json."""
+    """Write what the run was and what it found as evaluation_report.json, and the numbers alone as metrics.json."""
     shown = [
         {"number": fold.number, "metrics": fold.metrics, "fit_seconds": fold.fit_seconds, "rounds": fold.rounds}
         for fold in folds
@@ -40,6 +40,7 @@ def write_evaluation(
         "metrics": metrics,
         "folds": shown,
     }
+    (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n")
     file = folder / "evaluation_report.json"
     file.write_text(json.dumps(content, indent=2) + "\n")
     return file
