@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.champion_sweeper import LAST_JOB
 from hydra_plugins.champion_sweeper._store import WORKER, Store
-from hydra_plugins.champion_sweeper._study import close_lost, create, top_up
+from hydra_plugins.champion_sweeper._study import add_one, close_lost, create, top_up
 from hydra_plugins.champion_sweeper._worker import Limits
 
 
@@ -118,6 +118,8 @@ def test_queue_is_short_and_filled_again(store: Store) -> None:
 
 def test_search_without_an_end_has_one_trial_waiting(store: Store) -> None:
     """A worker of a study without a total adds the trial that it takes."""
+    top_up(store, None)
+    assert not store.trials()
     for _ in range(2):
-        top_up(store, None)
+        add_one(store)
     assert len(store.trials()) == 1

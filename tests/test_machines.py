@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -177,13 +177,12 @@ class Cluster:
     address: str
     node: psutil.Process
 
-    def worker(self, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-        """Return the trial that the second node runs now, if there is one."""
+    def doing(self, trials: Sequence[FrozenTrial]) -> Mapping[str, Any]:
+        """Return what is known of the trial that the second node runs now, if there is one."""
         own = {str(process.pid) for process in self.node.children(recursive=True)}
-        running = [trial for trial in trials if trial.state is TrialState.RUNNING and "worker" in trial.user_attrs]
-        return next(
-            (trial for trial in running if trial.user_attrs["worker"].partition("@")[0].split("-")[-2] in own), None
-        )
+        running = [trial.user_attrs for trial in trials if trial.state is TrialState.RUNNING]
+        running = [known for known in running if "worker" in known]
+        return next((known for known in running if known["worker"].partition("@")[0].split("-")[-2] in own), {})
 
     def kill_node(self) -> None:
         """Kill the second node with everything on it, as if its machine were unplugged."""
@@ -252,7 +251,7 @@ def test_one_of_two_nodes_dies(cluster: Cluster, postgresql: Database, server: s
     kept = (stored(url), "tracking=server", f"tracking.uri={server}", "hydra.sweeper.study_name=nodes")
     with home.start("-m", *data, *space, *ray, "+hydra.launcher.ray.init._node_ip_address=127.0.0.2", *kept) as sweep:
         wait_until(lambda: sum(trial.state is TrialState.COMPLETE for trial in trials(url, "nodes")) >= 2, seconds=240)
-        wait_until(lambda: cluster.worker(trials(url, "nodes")) is not None)
+        wait_until(lambda: "mlflow_run_id" in cluster.doing(trials(url, "nodes")))
         cluster.kill_node()
         _, err = sweep.communicate(timeout=240)
     assert sweep.returncode == 0, err

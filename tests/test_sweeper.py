@@ -241,7 +241,7 @@ def test_killed_worker_costs_its_trial_only(tmp_path: Path) -> None:
     """Kill -9 of one worker: the sweep starts others, runs the lost trials again, and reaches its total."""
     with start(tmp_path, *SLOW, "hydra.sweeper.n_trials=10") as process:
         wait_for_trials(tmp_path, 3)
-        worker = int(trials(tmp_path)[2].user_attrs["worker"].rpartition("-")[2])
+        worker = int(trials(tmp_path)[2].user_attrs["worker"].partition("@")[0].split("-")[-2])
         assert worker != process.pid
         os.kill(worker, signal.SIGKILL)
         out, err = process.communicate(timeout=60)

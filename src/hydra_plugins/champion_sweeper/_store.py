@@ -57,6 +57,13 @@ class Store:
         file = _file(self.url)
         return Path(file).parent / _alive.LOCKS if file else None
 
+    @contextmanager
+    def alive(self) -> Iterator[str]:
+        """Show that this process lives, where a lock shows it; yield the name under which trials know it."""
+        _ = self.storage  # or it is said that it can't be opened
+        with _alive.alive(self.locks) as name:
+            yield name
+
     def study(self, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:
         """Open the study, to read it or to run a trial of it."""
         study = copy.copy(_study(self))

@@ -101,13 +101,18 @@ def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
 
 
 def top_up(store: Store, total: int | None) -> None:
-    """Let as many trials wait as the study lacks, or the queue holds; without a total, one if there is none."""
-    trials = store.counted()
-    waiting = sum(trial.state is TrialState.WAITING for trial in trials)
-    lacking = 1 - waiting if total is None else min(total - len(trials), QUEUE - waiting)
-    study = store.study()
-    for _ in range(lacking):
-        study.enqueue_trial({})
+    """Let as many trials wait as the study lacks, or the queue holds; without a total, workers add theirs."""
+    if total is not None:
+        trials = store.counted()
+        waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+        for _ in range(min(total - len(trials), QUEUE - waiting)):
+            store.study().enqueue_trial({})
+
+
+def add_one(store: Store) -> None:
+    """Let a trial wait, if none does."""
+    if not store.trials(TrialState.WAITING):
+        store.study().enqueue_trial({})
 
 
 def close_lost(store: Store, *, command: str, ended: bool = False, blame: bool = False) -> None:

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
-from hydra_plugins.champion_sweeper import _alive, _console, _launch, _results, _space, _store, _study
+from hydra_plugins.champion_sweeper import _console, _launch, _results, _space, _store, _study
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
@@ -47,7 +47,7 @@ def sweep(
     made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
     deadline = None if settings.timeout is None else began + settings.timeout
     limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=bool(settings.last_job))
-    with _alive.alive(store.locks) as command:
+    with store.alive() as command:
         study = _study.create(store, directions=directions, made_with=made_with, command=command)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, folder / "multirun.yaml")

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.champion_sweeper import LAST_JOB, _alive, _job, _study, running
+from hydra_plugins.champion_sweeper import LAST_JOB, _job, _study, running
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import QUEUE, REASON, TWIN
@@ -111,7 +111,7 @@ class Worker:
         warnings.simplefilter("ignore", ExperimentalWarning)
         gc.freeze()  # to look through all that is imported for garbage costs half of a trial's overhead
         first = True
-        with _alive.alive(self.store.locks) as name:
+        with self.store.alive() as name:
             while self.parent in (None, os.getppid()) and not self.limits.reached(self.store):
                 taken = self._take(name)
                 if taken is None:
@@ -127,14 +127,15 @@ class Worker:
         total, worker = self.limits.n_trials, f"{name}@{self.command}"
         for _ in range(TRIES):
             if total is None:
-                _study.top_up(self.store, total)
+                _study.add_one(self.store)
             if taken := self.store.take(worker, total=total):
                 if taken.number % (QUEUE // 2) == 0:  # so that it is one worker who fills it
                     _study.top_up(self.store, total)
                 return taken
             if self.limits.reached(self.store):
                 break
-            time.sleep(1)  # many have come at once, and it is about to be filled
+            if total is not None:
+                time.sleep(1)  # many have come at once, and it is about to be filled
         return None
 
     def _run(self, taken: FrozenTrial) -> None:
