@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -148,10 +149,10 @@ def column(page: "Page", name: str) -> dict[int, str]:
     return {row: text.strip().splitlines()[-1] for row, text in sorted(texts)}  # above a run's name stands its colour
 
 
-def errors(page: "Page") -> dict[str, float]:
-    """Return the error of each run in the table, in the order in which they stand."""
+def errors(page: "Page") -> list[tuple[str, float]]:
+    """Return name and error of each run in the table, in the order in which they stand."""
     names, values = (column(page, name) for name in ("attributes.`Run Name`", "metrics.`cv_rmse`"))
-    return {name: float(values[row]) for row, name in names.items() if values.get(row, "-") != "-"}
+    return [(name, float(values[row])) for row, name in names.items() if values.get(row, "-") != "-"]
 
 
 def line(page: "Page", name: str) -> "Locator":
@@ -201,12 +202,12 @@ def test_runs_are_sorted_by_their_error(runs: "Page", trials: list[Run], tmp_pat
         runs.locator("[role=columnheader][col-id='metrics.`cv_rmse`']").click()
         shown = errors(runs)
         deadline = time.monotonic() + 60
-        while list(shown.values()) != sorted(shown.values(), reverse=falling) or len(shown) <= len(trials):
+        while shown != sorted(shown, key=itemgetter(1), reverse=falling) or len(shown) <= len(trials):
             assert time.monotonic() < deadline, shown
             runs.wait_for_timeout(200)  # rows move to their places
             shown = errors(runs)
     known = {trial.info.run_name: trial.data.metrics["cv_rmse"] for trial in trials}
-    assert {name: shown[name] for name in known} == pytest.approx(known)
+    assert {name: error for name, error in shown if name in known} == pytest.approx(known)
     picture(runs, "mlflow_runs", tmp_path, until=runs.get_by_text("matching runs"))
 
 
