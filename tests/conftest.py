@@ -130,7 +130,7 @@ def mlflow_command(*words: str, url: str, path: str, cwd: Path, env: dict[str, s
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen(["mlflow", *words], cwd=cwd, env=env, start_new_session=True, **quiet) as process:
         try:
-            yield wait_for(url, process, path=path)
+            yield wait_for(url, process, path=path, seconds=120)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(timeout=30)

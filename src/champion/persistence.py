@@ -1,7 +1,11 @@
 """Decides how a fitted model is written and which types may come back: skops with an allow-list, never pickle."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
 
 import skops.io
@@ -37,6 +41,13 @@ TRUSTED_TYPES = [
     "xgboost.sklearn.XGBRegressor",
 ]
 FILE = "model.skops"
+PACKAGE = Path(__file__).parent
+CODE = ("data", "errors.py", "features", "redaction.py", "task.py")  # what champion.features is made of
+INSTALLED_FIRST = """\
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)[::-1]
+"""
 
 
 def load(folder: str | Path) -> Pipeline:
@@ -57,7 +68,31 @@ def load(folder: str | Path) -> Pipeline:
 
 def requirements(model: Pipeline) -> list[str]:
     """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
-    parts = [*learners(model), *model.named_steps["features"].named_transformers_.values()]
-    libraries = {type(part).__module__.partition(".")[0].replace("sklearn", "scikit-learn") for part in parts}
-    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | libraries - {"builtins", "champion"}
+    packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | _libraries(model) - {"builtins", "champion"}
     return [f"{package}=={version(package)}" for package in sorted(packages)]
+
+
+@contextmanager
+def code(model: Pipeline) -> Iterator[list[str] | None]:
+    """Give the folders of code that are saved with `model`, or None where its libraries are all it needs.
+
+    No index has champion, so a container made from the model finds the features that are champion's own beside it.
+    Where champion is installed, that one is imported.
+    """
+    if "champion" not in _libraries(model):
+        yield None
+        return
+    with TemporaryDirectory() as folder:
+        package = Path(folder, PACKAGE.name)
+        package.mkdir()
+        for part in CODE:
+            copy = shutil.copytree if (PACKAGE / part).is_dir() else shutil.copy
+            copy(PACKAGE / part, package / part)
+        (package / "__init__.py").write_text(INSTALLED_FIRST)
+        yield [str(package)]
+
+
+def _libraries(model: Pipeline) -> set[str]:
+    """Return the packages that the parts of `model` come from, under the names that pip knows."""
+    parts = [*learners(model), *model.named_steps["features"].named_transformers_.values()]
+    return {type(part).__module__.partition(".")[0].replace("sklearn", "scikit-learn") for part in parts}

@@ -1,4 +1,4 @@
-"""Decides what is saved of a model: the skops file, the columns that it takes, example rows, pinned requirements."""
+"""Decides what is saved of a model: the skops file, its code, columns, example rows, pinned requirements."""
 
 import warnings
 
@@ -24,7 +24,7 @@ def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
     experiment_id = mlflow.MlflowClient().get_run(run_id).info.experiment_id
     mlflow.set_experiment(experiment_id=experiment_id)  # or the model goes to another one
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), persistence.code(model) as code:
             warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")  # they are meant
             logged = _LoggedOnce.log(
                 None,
@@ -37,6 +37,7 @@ def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
                 signature=_signature(model, train),
                 input_example=train.take(np.arange(3)).X,
                 pip_requirements=persistence.requirements(model),
+                code_paths=code,
                 metadata={DATE_FORMATS: {one.name: one.date_format for one in train.columns if one.date_format}},
             )
     except MlflowException as error:

@@ -36,6 +36,8 @@ logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
 
 
 TYPICAL_ROWS = 1000
+# Or MLflow's pages offer what agents and their traces would show, and no training runs.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 _inputs: dict[tuple[str, str, str], DatasetInput] = {}  # the last one
 
@@ -189,7 +191,7 @@ def _experiment_id(name: str, artifacts: str | None) -> str:
     client = MlflowClient()
     if (found := client.get_experiment_by_name(name)) is None:
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, artifact_location=location, tags=KIND))
         except MlflowException as error:
             if (found := client.get_experiment_by_name(name)) is None:  # no other process was quicker
                 raise TrackingError(f"experiment_name '{name}' is refused by MLflow: {error.message}") from error

@@ -1,0 +1,245 @@
+"""What `mlflow ui` shows of a sweep and its models, seen in a real browser.
+
+CHAMPION_PICTURES=docs/pictures python -m pytest tests/test_mlflow_ui.py takes the pictures there, of a larger sweep.
+"""
+
+import io
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from mlflow.entities import Run
+from PIL import Image
+
+from tests.conftest import Home, free_port, mlflow_command
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium on this machine")
+
+PICTURES = os.environ.get("CHAMPION_PICTURES")
+SMALL = ("experiment=quick", "promote=true", "n_splits=2", "data.sample=2000", "model.max_iter=20")
+SWEEP = ("-m", "hydra.sweeper.study_name=prices", "hydra.sweeper.pruner=null")
+QUIET = ("background-networking", "component-update", "gpu", "quic", "sync")
+MODEL = "housing_price_predictor"
+SEARCHED = ["learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "max_features"]
+# What somebody has closed before: the assistant, and what is new in the registry. Runs are what is looked at here.
+SEEN = {
+    "mlflow.workflowType_v1": '"machine_learning"',
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "_mlflow_model_registry_promo_modal_dismissed": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Sweep one model, promote the best one, and let another challenge it in vain."""
+    home = Home(tmp_path_factory.mktemp("swept"))
+    trials = [f"hydra.sweeper.n_trials={16 if PICTURES else 6}", "hydra.sweeper.workers=2"]
+    small = () if PICTURES else SMALL
+    for words in ((*SWEEP, *trials, *small), (*small, "model.learning_rate=0.001" if small else "model=random_forest")):
+        done = home.train(*words)
+        assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="module")
+def trials(swept: Home) -> list[Run]:
+    """Return the sweep's trials, the best one first."""
+    experiment = swept.client.get_experiment_by_name("housing_price_prediction")
+    found = swept.client.search_runs([experiment.experiment_id], "tags.trial != ''", order_by=["metrics.cv_rmse ASC"])
+    assert len(found) >= 6
+    return list(found)
+
+
+@pytest.fixture(scope="module")
+def url(swept: Home) -> Iterator[str]:
+    """Run `mlflow ui` where the database is, as the README says."""
+    port, env = free_port(), {**swept.env, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    address = f"http://127.0.0.1:{port}"
+    words = ["ui", "--port", str(port), "--workers", "1"]
+    with mlflow_command(*words, url=address, path="health", cwd=swept.folder, env=env):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Browser]":
+    """Start the Chromium of this machine."""
+    switches = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=switches, downloads_path=tmp_path_factory.mktemp("downloads")
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: "Browser", url: str) -> "Iterator[Page]":
+    """Open a page that has no internet; no script of it may fail, and nothing may be missing but who is logged in.
+
+    A ResizeObserver that has more to tell in the next frame says so as an error; it is none.
+    """
+    failed: list[str] = []
+
+    def only_here(route: "Route") -> None:
+        if urlsplit(route.request.url).hostname == "127.0.0.1":
+            route.continue_()
+        else:
+            route.abort()
+
+    def note(message: "ConsoleMessage") -> None:
+        address = message.location["url"]
+        harmless = address.endswith("/users/current") or "ResizeObserver loop" in message.text
+        if message.type == "error" and address.startswith(url) and not harmless:
+            failed.append(f"{message.text} {address}")
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(60_000)
+    context.route("**/*", only_here)
+    opened = context.new_page()
+    opened.on("console", note)
+    opened.on("pageerror", lambda error: failed.append(str(error)))
+    yield opened
+    context.close()
+    assert not failed
+
+
+@pytest.fixture
+def familiar(page: "Page") -> "Page":
+    """Return the page of somebody who has been here before."""
+    page.add_init_script(";".join(f"localStorage.setItem({key!r}, {value!r})" for key, value in SEEN.items()))
+    return page
+
+
+@pytest.fixture
+def runs(familiar: "Page", url: str, trials: list[Run]) -> "Page":
+    """Open the runs of the experiment, with some columns of what was searched and found, and no others."""
+    familiar.goto(f"{url}/#/experiments/{trials[0].info.experiment_id}/runs")
+    familiar.get_by_role("link", name="prices", exact=True).wait_for()
+    familiar.get_by_role("button", name="Toggle sidebar").click()
+    familiar.get_by_role("button", name="Columns").click()
+    for name in ("Dataset", "Source", "Models", "cv_rmse", "cv_r2", *SEARCHED[:4]):
+        familiar.get_by_placeholder("Search columns").fill(name)
+        found = familiar.locator("[class*=treenode]").filter(has_text=re.compile(f"^{name}$"))
+        found.locator("[class*=checkbox]").first.click()
+    familiar.keyboard.press("Escape")
+    familiar.get_by_placeholder("Search columns").wait_for(state="hidden")
+    return familiar
+
+
+def column(page: "Page", name: str) -> dict[int, str]:
+    """Return the text of a column of the table of runs, by row."""
+    cells = page.locator(f'[role=row]:has(> [role=gridcell][col-id="{name}"])')
+    texts = cells.evaluate_all(
+        "(rows, name) => rows.map(row => [Number(row.getAttribute('row-index')),"
+        " row.querySelector(`[col-id='${name}']`).innerText])",
+        name,
+    )
+    return {row: text.strip().splitlines()[-1] for row, text in sorted(texts)}  # above a run's name stands its colour
+
+
+def errors(page: "Page") -> list[tuple[str, float]]:
+    """Return name and error of each run in the table, in the order in which they stand."""
+    names, values = (column(page, name) for name in ("attributes.`Run Name`", "metrics.`cv_rmse`"))
+    return [(name, float(values[row])) for row, name in names.items() if values.get(row, "-") != "-"]
+
+
+def line(page: "Page", name: str) -> "Locator":
+    """Return the row of the run of this name."""
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def picture(page: "Page", name: str, tmp_path: Path, *, until: "Locator") -> None:
+    """Take a picture of the page down to the end of an element."""
+    page.mouse.move(640, 20)
+    page.get_by_role("button", name="MLflow Assistant").evaluate_all("found => found.forEach(one => one.remove())")
+    page.wait_for_timeout(1000)  # what folds or fades has done so
+    box = until.bounding_box()
+    assert box
+    end = min(box["y"] + box["height"] + 12, 800)
+    shot = page.screenshot(clip={"x": 0, "y": 0, "width": 1280, "height": end}, animations="disabled")
+    folder = Path(PICTURES) if PICTURES else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.open(io.BytesIO(shot)).convert("RGB").save(folder / f"{name}.png", optimize=True)
+
+
+def test_newcomer_finds_the_runs(page: "Page", url: str) -> None:
+    """Where MLflow begins with agents and their traces, the experiment offers its training runs all the same."""
+    page.goto(url)
+    page.get_by_role("link", name="housing_price_prediction").first.click()
+    page.get_by_role("button", name="Got it").click()  # what it says of agents lies over the page
+    page.get_by_role("link", name="Training runs").click()
+    page.get_by_role("link", name="prices", exact=True).wait_for()
+    assert "/runs" in page.url
+
+
+def test_sweep_unfolds_into_its_trials(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
+    """A sweep is one line of the table, with a sign that shows its trials below it."""
+    names = {trial.info.run_name for trial in trials}
+    assert not names & set(column(runs, "attributes.`Run Name`").values())
+    line(runs, "prices").get_by_role("button").click()
+    runs.get_by_role("link", name="trial_0", exact=True).wait_for()
+    shown = list(column(runs, "attributes.`Run Name`").values())
+    beginning = shown.index("prices") + 1
+    assert set(shown[beginning : beginning + len(names)]) == names
+    picture(runs, "mlflow_sweep", tmp_path, until=runs.get_by_text("matching runs"))
+
+
+def test_runs_are_sorted_by_their_error(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
+    """A click on the head of a metric's column sorts by it: the runs stand from the lowest error to the highest."""
+    for falling in (True, False):
+        runs.locator("[role=columnheader][col-id='metrics.`cv_rmse`']").click()
+        shown = errors(runs)
+        deadline = time.monotonic() + 60
+        while shown != sorted(shown, key=itemgetter(1), reverse=falling) or len(shown) <= len(trials):
+            assert time.monotonic() < deadline, shown
+            runs.wait_for_timeout(200)  # rows move to their places
+            shown = errors(runs)
+    known = {trial.info.run_name: trial.data.metrics["cv_rmse"] for trial in trials}
+    assert {name: error for name, error in shown if name in known} == pytest.approx(known)
+    picture(runs, "mlflow_runs", tmp_path, until=runs.get_by_text("matching runs"))
+
+
+def test_trials_are_compared_in_parallel_coordinates(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
+    """Trials that are marked and compared become lines over what was searched and the error."""
+    line(runs, "prices").get_by_role("button").click()
+    for trial in trials:
+        line(runs, trial.info.run_name).get_by_role("checkbox", name="row selection").click()
+    runs.get_by_role("button", name="Compare", exact=True).click()
+    runs.get_by_text(f"Comparing {len(trials)} Runs").wait_for()
+    runs.locator(".parcoords .axis-title").first.wait_for()
+    axes = runs.locator(".parcoords .axis-title").all_text_contents()
+    assert axes[-1] == "cv_rmse"
+    assert set(axes[:-1]) <= set(SEARCHED)
+    assert len(axes) >= 4
+    picture(runs, "mlflow_compare", tmp_path, until=runs.locator(".parcoords"))
+
+
+def test_model_page_shows_aliases_and_stages(familiar: "Page", swept: Home, url: str, tmp_path: Path) -> None:
+    """The champion and the challenger carry their aliases; with the older pages chosen, their stages too."""
+    familiar.goto(f"{url}/#/models/{MODEL}")
+    rows = {
+        alias: familiar.get_by_role("row", name=re.compile(rf"Version {version}\b"))
+        for alias, version in swept.client.get_registered_model(MODEL).aliases.items()
+    }
+    for alias in ("champion", "challenger"):
+        rows[alias].get_by_text(f"@ {alias}").wait_for()
+    familiar.get_by_role("button", name="Toggle sidebar").click()
+    familiar.get_by_text("Tags", exact=True).first.click()  # they hold the history, and fold away
+    familiar.get_by_role("switch", name="New model registry UI").click()
+    familiar.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    rows["champion"].get_by_text("Production", exact=True).wait_for()
+    rows["challenger"].get_by_text("Staging", exact=True).wait_for()
+    assert familiar.get_by_role("columnheader", name="Stage").is_visible()
+    picture(familiar, "mlflow_stages", tmp_path, until=familiar.get_by_role("row", name=re.compile(r"Version 1\b")))
