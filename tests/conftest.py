@@ -27,11 +27,11 @@ from champion.data import Dataset, describe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNS = {
-    "random_forest_100": ["model=random_forest", "model.n_estimators=100", "model.max_depth=20"],
+    "random_forest_40": ["model=random_forest", "model.n_estimators=40", "model.max_depth=20"],
     "xgboost_1000": ["model=xgboost", "model.learning_rate=0.14"],  # one that is beaten
-    "random_forest_150": ["model=random_forest", "model.n_estimators=150", "model.max_depth=20"],
+    "random_forest_50": ["model=random_forest", "model.n_estimators=50", "model.max_depth=20"],
     "gradient_boosting_800": ["model=gradient_boosting"],
-    "random_forest_200": ["model=random_forest", "model.n_estimators=200", "model.max_depth=20"],
+    "random_forest_60": ["model=random_forest", "model.n_estimators=60", "model.max_depth=20"],
 }
 
 
