@@ -1,5 +1,6 @@
 """What many tests share: the real commands as processes, and a home where five real runs have finished."""
 
+import gc
 import json
 import os
 import signal
@@ -33,6 +34,15 @@ RUNS = {
     "gradient_boosting_800": ["model=gradient_boosting"],
     "random_forest_60": ["model=random_forest", "model.n_estimators=60", "model.max_depth=20"],
 }
+
+# They take minutes, and begin first: at the end no core is idle.
+LONG = ("test_train", "test_openapi", "test_sweep", "test_sweeper", "test_own_tables", "test_best_minute")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, and never look for garbage among all that is imported by now."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    gc.freeze()
 
 
 @dataclass(frozen=True)
