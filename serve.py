@@ -1,7 +1,6 @@
 """Serve the champion: `python serve.py`, then ask http://localhost:5001 for predictions."""
 
 import argparse
-import gc
 import os
 from math import inf, nan
 
@@ -10,6 +9,7 @@ from omegaconf import OmegaConf
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError, did_you_mean
 from champion.home import REPOSITORY
+from champion.startup import importing
 
 
 def parse() -> argparse.Namespace:
@@ -60,10 +60,10 @@ def main() -> None:
     """Take the port, find the model, and answer until a signal ends it."""
     options = parse()
     chosen = limits(options.limits)
-    from champion import tracking  # imported here because they take seconds, and --help does without them
-    from champion.serving import command, follow, model
+    with importing():  # here because it takes seconds, and --help does without
+        from champion import tracking
+        from champion.serving import command, follow, model
 
-    gc.freeze()  # what was imported lives as long as the process: looking through it for garbage takes 0.2 s each time
     held = None if options.examples else command.listen(options.host, options.port)
     tracking.connect_chosen(options.tracking_uri)
     found = model.find(options.model, version=options.version, alias=options.alias)

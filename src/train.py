@@ -3,10 +3,8 @@
 `python src/train.py --help` lists the groups; conf/config.yaml is the table of contents.
 """
 
-import gc
 import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
@@ -20,10 +18,12 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from champion import trial
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError
 from champion.home import home
 from champion.redaction import redact
+from champion.startup import importing
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -53,15 +53,12 @@ def main(cfg: DictConfig) -> float:
 
 def train_one(cfg: DictConfig) -> float:
     """Cross-validate one model, track it and, if `promote`, put it forward as challenger; return the objective."""
-    imported = "mlflow" in sys.modules
-    # Imported here because they take seconds, and --help and --cfg do without them.
-    from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, team, tracking, trial
-    from champion.features import treatments
-
-    if not imported:
-        gc.freeze()  # all that was imported lives as long as the process: looking through it for garbage costs a second
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
+    with importing():  # here because it takes seconds, and --help and --cfg do without
+        from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, team, tracking
+        from champion.features import treatments
+
     rule = promotion.read_rule(cfg.final)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
     split, features = _split(cfg), instantiate(cfg.features, _partial_=True)
@@ -118,7 +115,7 @@ def _cross_validate(
     cfg: DictConfig, estimator: "BaseEstimator", table: "Prepared", *, objective: str
 ) -> Sequence["Fold"]:
     """Fit and score the folds; show each as it is done, and tell the sweep, which may see no use in going on."""
-    from champion import console, evaluation, trial
+    from champion import console, evaluation
 
     with console.folds(cfg.n_splits, table.train) as show:
 
@@ -171,7 +168,7 @@ def _beside(cfg: DictConfig, table: "Prepared") -> dict[str, Any]:
 
 def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
     """Tell the sweep's report what its trials have to beat, and what is worth knowing of their data and features."""
-    from champion import baseline, trial
+    from champion import baseline
     from champion.features import treatments
 
     task, threads = table.train.task, _threads(cfg)
@@ -184,14 +181,12 @@ def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
 
 def _tell_last_job(cfg: DictConfig, done: Sequence["Fold"]) -> None:
     """Tell the sweep what the last job takes of this trial: its fit, or in a team half of it and longer to be saved."""
-    from champion import trial
-
     fit = sum(fold.fit_seconds for fold in done) / (cfg.n_splits - 1)
     trial.expect_last_job(fit if cfg.team.size == 1 else 0.7 * fit, rest=EXPLAINED_AND_REGISTERED, trials=cfg.team.size)
 
 
 def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> AbstractContextManager["Run"]:
-    from champion import tracking, trial
+    from champion import tracking
 
     return tracking.start_run(
         cfg.experiment_name or f"{table.data.name}_prediction",
@@ -258,8 +253,6 @@ def _run_name(params: dict[str, Any]) -> str:
 def _threads(cfg: DictConfig) -> int | None:
     """Return the threads of a fit: the cores are shared among the workers of a sweep."""
     from joblib import cpu_count
-
-    from champion import trial
 
     threads: int | None = cfg.threads
     workers: int = HydraConfig.get().sweeper.workers if trial.is_running() else 1

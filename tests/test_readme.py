@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from champion.__main__ import parse
 from champion.home import home as choose_home
 from hydra_plugins.champion_sweeper import _space
-from tests.conftest import REPOSITORY, Home
+from tests.conftest import REPOSITORY, Home, report
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = [(kind, text.strip()) for kind, text in re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)]
@@ -41,12 +41,21 @@ def test_readme_is_short() -> None:
     assert README.count("\n") < 240
 
 
-def test_first_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    """The first training of a fresh clone prints the lines of the README, its figures included."""
-    done = Home(tmp_path).train()
-    shown = next(text for _, text in BLOCKS if text.startswith("data "))
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Train as the first command does, in a fresh clone."""
+    home = Home(tmp_path_factory.mktemp("first"))
+    done = home.train()
     assert done.returncode == 0, done.stderr
-    printed = re.sub(r"mlflow ui .*", "mlflow ui", done.stdout).replace(f"{tmp_path}/", "")
+    (home.folder / "console.txt").write_text(done.stdout)
+    return home
+
+
+def test_first_command_prints_what_the_readme_shows(first: Home) -> None:
+    """The first training of a fresh clone prints the lines of the README, its figures included."""
+    shown = next(text for _, text in BLOCKS if text.startswith("data "))
+    printed = (first.folder / "console.txt").read_text().replace(f"{first.folder}/", "")
+    printed = re.sub(r"mlflow ui .*", "mlflow ui", printed)
     assert shape(printed) == shape(shown)
     for figure in ("RMSE", "MAE ", "R² "):
         [ours] = [line for line in printed.splitlines() if line.startswith(figure)]
@@ -75,6 +84,13 @@ def test_train_commands_compose() -> None:
             shown = [part.partition(",")[0] for part in shown]
         done = subprocess.run([*shown, "--cfg", "job"] if "--help" not in shown else shown, cwd=REPOSITORY, check=False)
         assert done.returncode == 0, line
+
+
+def test_first_command_gives_the_same_digits_again(first: Home, housing: Home) -> None:
+    """Every metric is equal to the last digit, in whichever folder the command runs, and whatever the threads did."""
+    [written] = (first.folder / "outputs").rglob("evaluation_report.json")
+    found: dict[str, float] = json.loads(written.read_text())["metrics"]
+    assert {**found, "fit_seconds": 0} == {**report(housing, "gradient_boosting_800")["metrics"], "fit_seconds": 0}
 
 
 @pytest.mark.parametrize("line", block("python src/train.py -m").splitlines())

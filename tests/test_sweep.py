@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from champion import sweep
 from champion.data import Dataset
+from tests import warm
 from tests.conftest import REPOSITORY, Home
 
 STUDY = "hydra.sweeper.study_name=prices"
@@ -188,7 +189,7 @@ def test_study_goes_on_in_the_same_run(swept: Home) -> None:
 def test_another_question_is_refused(swept: Home, changed: list[str], says: str) -> None:
     """Scores of other data, another split, seed or metric don't go into one study; nothing is run."""
     before = len(study_of(swept).trials)
-    done = swept.train(*BOTH, "hydra.sweeper.n_trials=30", *changed)
+    done = warm.train(*BOTH, "hydra.sweeper.n_trials=30", *changed, env=swept.env)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: Study 'prices' can't go on: ")
     assert says in done.stderr

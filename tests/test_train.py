@@ -16,9 +16,9 @@ from mlflow.entities import Run
 from tests.conftest import REPOSITORY, RUNS, Home, report
 
 BOUNDS = {
-    "random_forest_100": (0.812, 0.830),
-    "random_forest_150": (0.812, 0.830),
-    "random_forest_200": (0.812, 0.830),
+    "random_forest_40": (0.812, 0.830),
+    "random_forest_50": (0.812, 0.830),
+    "random_forest_60": (0.812, 0.830),
     "gradient_boosting_800": (0.825, 1),
     "xgboost_1000": (0.838, 1),
 }
@@ -38,9 +38,12 @@ def test_models_reach_the_accuracy_that_the_table_allows(housing: Home, name: st
     assert low <= report(housing, name)["metrics"]["test_r2"] <= high
 
 
-@pytest.mark.parametrize("name", ["gradient_boosting_800", "random_forest_100", "xgboost_1000"])
+@pytest.mark.parametrize("name", ["random_forest_40", "xgboost_1000"])
 def test_same_command_gives_the_same_digits(housing: Home, home: Home, name: str) -> None:
-    """Every metric of a repeated run is equal to the last digit, whatever the threads did."""
+    """Every metric of a repeated run is equal to the last digit, whatever the threads did.
+
+    That of the default command, too: tests/test_readme.py repeats it.
+    """
     again = home.train(*RUNS[name], f"hydra.run.dir={home.folder / name}")
     assert again.returncode == 0, again.stderr
     repeated, first = report(home, name)["metrics"], report(housing, name)["metrics"]
@@ -49,8 +52,8 @@ def test_same_command_gives_the_same_digits(housing: Home, home: Home, name: str
 
 def test_run_has_flat_params_under_the_names_of_the_command_line(housing: Home) -> None:
     """Params are what MLflow's parallel coordinates draw: one level, short names."""
-    params = run_of(housing, "random_forest_150").data.params
-    expected = {"model": "random_forest", "features": "plain", "n_estimators": "150", "max_depth": "20", "seed": "42"}
+    params = run_of(housing, "random_forest_50").data.params
+    expected = {"model": "random_forest", "features": "plain", "n_estimators": "50", "max_depth": "20", "seed": "42"}
     assert expected.items() <= params.items()
     assert not [name for name in params if "." in name or name.startswith("_")]
 
@@ -78,7 +81,7 @@ def test_run_and_version_say_how_the_final_went(housing: Home) -> None:
     assert version.tags["run_name"] == "gradient_boosting_800"
     shown = (housing.folder / "gradient_boosting_800" / "console.txt").read_text()
     assert f"4 in Production, champion\n          {version.tags['reason']}\n" in shown
-    assert "5 in Staging, challenger\n" in (housing.folder / "random_forest_200" / "console.txt").read_text()
+    assert "5 in Staging, challenger\n" in (housing.folder / "random_forest_60" / "console.txt").read_text()
 
 
 def test_model_over_a_limit_is_registered_but_not_served(home: Home) -> None:
@@ -104,7 +107,7 @@ def test_run_says_which_data_code_and_command_made_it(housing: Home) -> None:
 
 def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> None:
     """The artifacts hold the resolved config, the report, what was done with each column, importance and pictures."""
-    run = run_of(housing, "random_forest_200")
+    run = run_of(housing, "random_forest_60")
     kept = {file.path for file in housing.client.list_artifacts(run.info.run_id)}
     assert kept == {
         "columns.csv",
@@ -229,11 +232,14 @@ def test_next_run_closes_a_killed_one(home: Home) -> None:
     assert not list((home.folder / "outputs").rglob(".running"))
 
 
-@pytest.mark.parametrize("after", [2.8, 3.2, 3.6])
+@pytest.mark.parametrize("after", [0, 0.3, 0.6])
 def test_killed_first_run_leaves_no_broken_database(tmp_path: Path, after: float) -> None:
     """A process killed while the database is being made leaves nothing that the next one trips over."""
     home = Home(tmp_path)
     with home.start("experiment=quick") as first:
+        while not (tmp_path / "mlflow.db.draft").exists():
+            assert first.poll() is None
+            time.sleep(0.01)
         time.sleep(after)
         first.kill()
     done = home.train("experiment=quick")

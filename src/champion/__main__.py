@@ -5,6 +5,7 @@ import signal
 import sys
 
 from champion.complaint import one_line_errors
+from champion.startup import importing
 
 PREDICT = "Write every row of FILE with its prediction; what the server would refuse is refused, by its line."
 WRITTEN = "Columns may come in any order; those that the model doesn't know are carried over."
@@ -48,7 +49,8 @@ def _add_files(predict: argparse.ArgumentParser) -> None:
 def main() -> None:
     """Do what the command line asks for."""
     options = parse()
-    from champion import command, tracking  # imported here because they take seconds, and --help does without them
+    with importing():  # here because it takes seconds, and --help does without
+        from champion import command, tracking
 
     tracking.connect_chosen(options.tracking_uri)
     with tracking.refusals_in_one_line():

@@ -8,9 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
 
-import skops.io
 from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from champion.errors import ModelError
 from champion.pipeline import learners
@@ -55,6 +53,10 @@ def load(folder: str | Path) -> Pipeline:
 
     The list is this module's and not the one in the model's own MLmodel file, which its writer chose.
     """
+    # Imported here because it takes a second, and a trial does without.
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     file = Path(folder) / FILE
     if not file.is_file():
         raise ModelError(f"{folder} holds no {FILE}: only models saved by champion are loaded.")

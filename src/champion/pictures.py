@@ -4,16 +4,18 @@ And where on a map that is so, and what the columns add to the predictions.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
 from champion.data import Dataset
+
+if TYPE_CHECKING:  # takes half a second, and trials draw nothing
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST = 20  # bars of a picture, and classes of one
 SHORT, LONG = 24, 36  # letters of a name in a picture, and in one of encoded columns
@@ -21,7 +23,7 @@ CELLS = 24  # of a map, along its longer side, where there are rows enough
 ROWS_PER_CELL = 5  # or its mean says nothing
 ROBUST = 0.95  # share of the values that the colours of a map tell apart
 COLOURS = 10  # that are told apart
-LOW_HIGH = LinearSegmentedColormap.from_list("low_high", ["#1e88e5", "#8b3fb0", "#ff0d57"])
+LOW_HIGH = ["#1e88e5", "#8b3fb0", "#ff0d57"]
 
 
 def importance(folder: Path, found: pd.DataFrame, dataset: Dataset) -> Path:
@@ -49,7 +51,7 @@ def error_map(
     has the mean of, or for signed errors the root of it; `said` is what the colours of rows and cells mean.
     """
     y, x = places.to_numpy(dtype=float).T
-    figure = Figure(figsize=(12, 5.5), layout="compressed")
+    figure = _canvas((12, 5.5), layout="compressed")
     rows, cells = figure.subplots(1, 2, sharex=True, sharey=True)
     most = np.quantile(np.abs(error), ROBUST) or 1.0
     colours = {"cmap": "RdBu_r" if signed else "viridis", "vmin": -most if signed else 0, "vmax": most}
@@ -74,7 +76,9 @@ def shap(folder: Path, values: pd.DataFrame, encoded: pd.DataFrame, *, said: str
 
     Both tables have the shape (n_rows, n_encoded_columns), the columns that matter most first.
     """
-    shown = values.columns[:MOST]
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shown, colours = values.columns[:MOST], LinearSegmentedColormap.from_list("low_high", LOW_HIGH)
     title = "What columns add to predictions, held-out rows"
     figure, axes = _figure(title, f"SHAP value ({_unbroken(said)})", "", size=(8, 1.5 + 0.3 * len(shown)))
     width = np.ptp(values[shown].to_numpy()) or 1.0
@@ -84,7 +88,7 @@ def shap(folder: Path, values: pd.DataFrame, encoded: pd.DataFrame, *, said: str
         known = encoded[name].notna().to_numpy()
         x, y = values[name].to_numpy(), line + _beside_each_other(values[name].to_numpy() / width)
         axes.scatter(x[~known], y[~known], s=6, color="0.6", linewidths=0)
-        points = axes.scatter(x[known], y[known], c=ranks.loc[known, name], s=6, cmap=LOW_HIGH, vmin=0, vmax=1)
+        points = axes.scatter(x[known], y[known], c=ranks.loc[known, name], s=6, cmap=colours, vmin=0, vmax=1)
     axes.axvline(0, color="black", linewidth=1, zorder=0)
     axes.set_yticks(range(len(shown)), [_plain(name, most=LONG) for name in shown[::-1]])
     axes.locator_params(axis="x", nbins=6)
@@ -217,14 +221,20 @@ def _numeral(number: float, _: float | None = None) -> str:
     return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:g}"
 
 
-def _figure(title: str, x: str, y: str, *, size: tuple[float, float] = (6, 4.5)) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, layout="constrained")
+def _figure(title: str, x: str, y: str, *, size: tuple[float, float] = (6, 4.5)) -> tuple["Figure", "Axes"]:
+    figure = _canvas(size, layout="constrained")
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.2)
     return figure, axes
 
 
-def _save(figure: Figure, file: Path) -> Path:
+def _canvas(size: tuple[float, float], *, layout: Literal["constrained", "compressed"]) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout=layout)
+
+
+def _save(figure: "Figure", file: Path) -> Path:
     figure.savefig(file, dpi=100)
     return file

@@ -10,7 +10,6 @@ from pathlib import Path
 import mlflow
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from omegaconf import OmegaConf
@@ -91,6 +90,8 @@ def _check_server(uri: str) -> None:
 
 def _create_database(file: Path, artifacts: str) -> None:
     """Create the database beside its place and move it there whole: a killed process leaves none half made."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # takes a second, which a server spares
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{file}.lock"):
