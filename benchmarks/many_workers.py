@@ -27,7 +27,7 @@ from hydra_plugins.champion_sweeper import _study
 from hydra_plugins.champion_sweeper._store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TRIALS = 200  # of each simulation
+TRIALS = 256  # of each simulation
 PARAMS = 5
 JOBS = 15  # of two seconds, for each worker
 
@@ -52,9 +52,10 @@ def work(
         if taken is None:
             if sum(trial.state is not TrialState.WAITING for trial in store.trials()) == TRIALS:
                 break
+            time.sleep(0.1)
             continue
         if taken.number % (_study.QUEUE // 2) == 0:
-            _study.top_up(store, TRIALS)
+            _study.top_up(store, TRIALS, after=taken.number)
         sampler = optuna.samplers.TPESampler(multivariate=True, seed=taken.number)
         trial = store.start(taken, sampler=sampler, pruner=optuna.pruners.NopPruner())
         value = sum(trial.suggest_float(f"x{one}", 0, 1) for one in range(PARAMS))

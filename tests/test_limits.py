@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.champion_sweeper import LAST_JOB
 from hydra_plugins.champion_sweeper._store import WORKER, Store
-from hydra_plugins.champion_sweeper._study import add_one, close_lost, create, top_up
+from hydra_plugins.champion_sweeper._study import QUEUE, add_one, close_lost, create, top_up
 from hydra_plugins.champion_sweeper._worker import Limits
 
 
@@ -103,17 +103,28 @@ def test_total_is_kept_whatever_the_queue_holds(store: Store) -> None:
 
 
 def test_queue_is_short_and_filled_again(store: Store) -> None:
-    """Of many trials fifty wait at a time; one that is lost is queued again, and the total stays."""
+    """Of many trials a few wait at a time; one that is lost is queued again, and the total stays."""
     top_up(store, 1000)
-    assert len(store.trials(TrialState.WAITING)) == 50
+    assert len(store.trials(TrialState.WAITING)) == QUEUE
     assert store.take("gone@own", total=1000) is not None
     close_lost(store, command="own")
     top_up(store, 1000)
-    assert (len(store.trials(TrialState.WAITING)), len(store.trials())) == (50, 51)
-    for _ in range(25):
-        store.take("one@own", total=60)
-    top_up(store, 60)
-    assert len(store.counted()) == 60
+    assert len(store.trials(TrialState.WAITING)) == QUEUE
+    for _ in range(5):
+        store.take("one@own", total=1000)
+    top_up(store, QUEUE + 3)
+    assert len(store.counted()) == QUEUE + 3
+
+
+def test_workers_fill_the_queue_in_whatever_order_they_take(store: Store) -> None:
+    """Each few-th trial's worker sees to those that follow it, so that the queue never runs dry before the total."""
+    top_up(store, 200)
+    taken = 0
+    while trial := store.take(f"worker-{taken % 7}@own", total=200):
+        taken += 1
+        if trial.number % (QUEUE // 2) == 0:
+            top_up(store, 200, after=trial.number)
+    assert (taken, len(store.trials())) == (200, 200)
 
 
 def test_search_without_an_end_has_one_trial_waiting(store: Store) -> None:

@@ -23,7 +23,7 @@ DIED = "its worker died"
 MADE_WITH = "made_with"  # of a study: the configuration beside its space, and the space
 PREPARING = "preparing"  # of a study: the command that has made it, until its queue is filled
 OTHERS = 30  # seconds that another command may take for that
-QUEUE = 50  # trials that wait at once, at most: each look at the study reads them all
+QUEUE = 30  # trials that wait at once, at most: each look at the study reads them all
 
 
 def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, str], command: str) -> optuna.Study:
@@ -100,13 +100,18 @@ def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
     return total
 
 
-def top_up(store: Store, total: int | None) -> None:
-    """Let as many trials wait as the study lacks, or the queue holds; without a total, workers add theirs."""
-    if total is not None:
-        trials = store.counted()
-        waiting = sum(trial.state is TrialState.WAITING for trial in trials)
-        for _ in range(min(total - len(trials), QUEUE - waiting)):
-            store.study().enqueue_trial({})
+def top_up(store: Store, total: int | None, *, after: int | None = None) -> None:
+    """Let as many trials follow the one of number `after`, or those that have begun, as the queue holds.
+
+    Within the total, that is; without one, workers add theirs. Trials are taken in about the order of their numbers,
+    so where the worker of each few-th does this, there is always one who does.
+    """
+    while total is not None and len(store.counted()) < total:
+        states = [trial.state for trial in store.trials()]
+        begun = len(states) - states.count(TrialState.WAITING) if after is None else after
+        if len(states) >= begun + QUEUE:
+            break
+        store.study().enqueue_trial({})
 
 
 def add_one(store: Store) -> None:

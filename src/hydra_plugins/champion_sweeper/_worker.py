@@ -130,7 +130,7 @@ class Worker:
                 _study.add_one(self.store)
             if taken := self.store.take(worker, total=total):
                 if taken.number % (QUEUE // 2) == 0:  # so that it is one worker who fills it
-                    _study.top_up(self.store, total)
+                    _study.top_up(self.store, total, after=taken.number)
                 return taken
             if self.limits.reached(self.store):
                 break
