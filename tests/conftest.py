@@ -218,11 +218,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(postgresql: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run `mlflow server` on a PostgreSQL database and an artifact store of its own."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
-    store = ["--backend-store-uri", postgresql("mlflow"), "--artifacts-destination", f"{folder}/artifacts"]
+    store = ["--backend-store-uri", postgresql(f"mlflow_{port}"), "--artifacts-destination", f"{folder}/artifacts"]
     words = ["server", "--port", str(port), "--workers", "1", *store]
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | {"TMPDIR": str(folder)}
     with mlflow_command(*words, url=f"http://127.0.0.1:{port}", path="health", cwd=folder, env=env) as url:

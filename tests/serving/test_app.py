@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import requests
 
+from champion import tracking
 from champion.data import Dataset
 from champion.serving.follow import Follower
 from tests.conftest import Home
@@ -22,6 +23,7 @@ from tests.serving.conftest import LIMITS, NAME, ROW, Serving, cells, champion, 
 @pytest.fixture(scope="module")
 def server(two_versions: Home) -> Iterator[Serving]:
     """Serve version 1."""
+    tracking.connect(two_versions.uri)  # other tests may have looked elsewhere since those were made
     with serving(Follower(champion, poll_seconds=3600), two_versions) as running:
         yield running
 
