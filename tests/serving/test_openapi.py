@@ -26,7 +26,6 @@ THOROUGH = settings(deadline=None, derandomize=True, database=None, suppress_hea
 def server(two_versions: Home) -> Iterator[Serving]:
     """Serve version 1."""
     tracking.connect(two_versions.uri)
-    tracking.connect(two_versions.uri)
     with serving(Follower(champion, poll_seconds=3600), two_versions) as running:
         yield running
 
