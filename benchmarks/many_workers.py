@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
+from datetime import datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def shares(values: list[float]) -> tuple[float, float]:
 
 
 def throughput(server: Any, n_workers: int) -> tuple[float, float]:
-    """Return the trials a second of so many workers while they work, and the seconds of the whole command."""
+    """Return the trials a second of so many workers once all have begun, and the seconds of the whole command."""
     name = f"sleeping_{n_workers}_{time.time_ns()}"
     server.psql(f"create database {name};")
     uri = server.get_uri(database=name)
@@ -115,16 +116,21 @@ def throughput(server: Any, n_workers: int) -> tuple[float, float]:
         subprocess.run([*toy, *own, *kept], cwd=folder, check=True, capture_output=True)
     wall = time.monotonic() - began
     workers: dict[str, list[FrozenTrial]] = {}
-    for trial in Store(uri, "sleeping").trials():
+    for trial in Store(uri, "sleeping").trials(TrialState.COMPLETE):
         workers.setdefault(trial.user_attrs["worker"], []).append(trial)
-    return sum(rate(own) for own in workers.values()), wall
+    begun = max(min(map(start, own)) for own in workers.values())
+    return sum(rate([trial for trial in own if start(trial) >= begun]) for own in workers.values()), wall
 
 
 def rate(trials: list[FrozenTrial]) -> float:
     """Return one worker's trials a second, from the start of its first to the end of its last."""
-    starts = [trial.datetime_start for trial in trials if trial.datetime_start]
     ends = [trial.datetime_complete for trial in trials if trial.datetime_complete]
-    return len(trials) / (max(ends) - min(starts)).total_seconds()
+    return len(trials) / (max(ends) - min(map(start, trials))).total_seconds()
+
+
+def start(trial: FrozenTrial) -> datetime:
+    """Return when the trial began."""
+    return trial.datetime_start or datetime.max
 
 
 def main() -> None:
