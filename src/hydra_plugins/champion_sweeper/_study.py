@@ -106,10 +106,10 @@ def top_up(store: Store, total: int | None, *, after: int | None = None) -> None
     Within the total, that is; without one, workers add theirs. Trials are taken in about the order of their numbers,
     so where the worker of each few-th does this, there is always one who does.
     """
-    while total is not None and len(store.counted()) < total:
-        states = [trial.state for trial in store.trials()]
-        begun = len(states) - states.count(TrialState.WAITING) if after is None else after
-        if len(states) >= begun + QUEUE:
+    while total is not None:
+        known = store.counted()
+        waiting = [trial.state is TrialState.WAITING if after is None else trial.number > after for trial in known]
+        if len(known) >= total or sum(waiting) >= QUEUE:
             break
         store.study().enqueue_trial({})
 
