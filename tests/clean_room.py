@@ -52,9 +52,8 @@ def main(site_packages: str, model: str, rows: str, predictions: str) -> None:
 
     here = brought(Path(model, "requirements.txt").read_text().splitlines())
     owners = {top: {canonicalize_name(name) for name in names} for top, names in packages_distributions().items()}
-    del owners[
-        "champion"
-    ]  # not in site-packages, where it is installed as the README says: what is found is the model's
+    # Installed as the README says, champion is not in site-packages: what is found is the model's.
+    del owners["champion"]
     sys.meta_path.insert(0, Absent({top for top, names in owners.items() if not names & here}))
 
     import mlflow

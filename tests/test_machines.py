@@ -25,7 +25,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
 
-from tests.conftest import Home, free_port
+from tests.conftest import Home, free_port, write_houses
 from tests.test_sweeper import kill_all, start, sweep
 
 NAME = "hydra.sweeper.study_name=toy"
@@ -243,10 +243,8 @@ def is_open(address: str) -> bool:
 def test_one_of_two_nodes_dies(cluster: Cluster, postgresql: Database, server: str, tmp_path: Path) -> None:
     """Ray's node is unplugged in the middle of a trial: the study reaches its total, and the best trial is champion."""
     home, url = Home(tmp_path), postgresql("nodes")
-    rows = [f"{size},{size % 7},{size * 1000 + size % 7 * 5000}" for size in range(0, 600, 3)]
-    (tmp_path / "houses.csv").write_text("\n".join(["size,rooms,price", *rows]))
     ray = ("hydra/launcher=ray", f"hydra.launcher.ray.init.address={cluster.address}", "hydra.sweeper.workers=2")
-    data = ("data=csv", f"data.path={tmp_path / 'houses.csv'}", "data.target=price", "n_splits=2")
+    data = ("data=csv", f"data.path={write_houses(tmp_path)}", "data.target=price", "n_splits=2")
     space = ("model=gradient_boosting", "model.max_iter=range(200,1000,100)", "hydra.sweeper.pruner=null")
     kept = (stored(url), "tracking=server", f"tracking.uri={server}", "hydra.sweeper.study_name=nodes")
     with home.start("-m", *data, *space, *ray, "+hydra.launcher.ray.init._node_ip_address=127.0.0.2", *kept) as sweep:

@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from champion import sweep
 from champion.data import Dataset
 from tests import warm
-from tests.conftest import REPOSITORY, Home
+from tests.conftest import REPOSITORY, Home, write_houses
 
 STUDY = "hydra.sweeper.study_name=prices"
 BOTH = ("-m", "model=gradient_boosting,xgboost", "n_splits=2", "hydra.sweeper.workers=2", STUDY)
@@ -200,9 +200,7 @@ def test_another_question_is_refused(swept: Home, changed: list[str], says: str)
 @pytest.fixture
 def table(home: Home) -> list[str]:
     """Write a small table; return the overrides that learn from it with a small model."""
-    rows = [f"{size},{size % 7},{size * 1000 + size % 7 * 5000}" for size in range(0, 600, 3)]
-    (home.folder / "houses.csv").write_text("\n".join(["size,rooms,price", *rows]))
-    data = ["data=csv", f"data.path={home.folder / 'houses.csv'}", "data.target=price", "promote=false"]
+    data = ["data=csv", f"data.path={write_houses(home.folder)}", "data.target=price", "promote=false"]
     return [*data, "model=gradient_boosting", "n_splits=2"]
 
 

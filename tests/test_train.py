@@ -16,9 +16,9 @@ from mlflow.entities import Run
 from tests.conftest import REPOSITORY, RUNS, Home, report
 
 BOUNDS = {
-    "random_forest_40": (0.812, 0.830),
-    "random_forest_50": (0.812, 0.830),
-    "random_forest_60": (0.812, 0.830),
+    "random_forest_100": (0.812, 0.830),
+    "random_forest_150": (0.812, 0.830),
+    "random_forest_200": (0.812, 0.830),
     "gradient_boosting_800": (0.825, 1),
     "xgboost_1000": (0.838, 1),
 }
@@ -38,7 +38,7 @@ def test_models_reach_the_accuracy_that_the_table_allows(housing: Home, name: st
     assert low <= report(housing, name)["metrics"]["test_r2"] <= high
 
 
-@pytest.mark.parametrize("name", ["random_forest_40", "xgboost_1000"])
+@pytest.mark.parametrize("name", ["random_forest_100", "xgboost_1000"])
 def test_same_command_gives_the_same_digits(housing: Home, home: Home, name: str) -> None:
     """Every metric of a repeated run is equal to the last digit, whatever the threads did.
 
@@ -52,8 +52,8 @@ def test_same_command_gives_the_same_digits(housing: Home, home: Home, name: str
 
 def test_run_has_flat_params_under_the_names_of_the_command_line(housing: Home) -> None:
     """Params are what MLflow's parallel coordinates draw: one level, short names."""
-    params = run_of(housing, "random_forest_50").data.params
-    expected = {"model": "random_forest", "features": "plain", "n_estimators": "50", "max_depth": "20", "seed": "42"}
+    params = run_of(housing, "random_forest_150").data.params
+    expected = {"model": "random_forest", "features": "plain", "n_estimators": "150", "max_depth": "20", "seed": "42"}
     assert expected.items() <= params.items()
     assert not [name for name in params if "." in name or name.startswith("_")]
 
@@ -81,7 +81,7 @@ def test_run_and_version_say_how_the_final_went(housing: Home) -> None:
     assert version.tags["run_name"] == "gradient_boosting_800"
     shown = (housing.folder / "gradient_boosting_800" / "console.txt").read_text()
     assert f"4 in Production, champion\n          {version.tags['reason']}\n" in shown
-    assert "5 in Staging, challenger\n" in (housing.folder / "random_forest_60" / "console.txt").read_text()
+    assert "5 in Staging, challenger\n" in (housing.folder / "random_forest_200" / "console.txt").read_text()
 
 
 def test_model_over_a_limit_is_registered_but_not_served(home: Home) -> None:
@@ -107,7 +107,7 @@ def test_run_says_which_data_code_and_command_made_it(housing: Home) -> None:
 
 def test_run_keeps_config_report_and_pictures(housing: Home, tmp_path: Path) -> None:
     """The artifacts hold the resolved config, the report, what was done with each column, importance and pictures."""
-    run = run_of(housing, "random_forest_60")
+    run = run_of(housing, "random_forest_200")
     kept = {file.path for file in housing.client.list_artifacts(run.info.run_id)}
     assert kept == {
         "columns.csv",
