@@ -24,7 +24,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import NullPool, create_engine, text
 
-from hydra_plugins.champion_sweeper import _study
+from hydra_plugins.champion_sweeper import _queue, _study
+from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -47,16 +48,9 @@ def work(
     store.trials()  # it is connected
     together.wait()
     spent = []
-    while True:
-        begun = time.time()
-        taken = store.take(f"worker-{number}@simulation", total=TRIALS)
-        if taken is None:
-            if sum(trial.state is not TrialState.WAITING for trial in store.trials()) == TRIALS:
-                break
-            time.sleep(0.1)
-            continue
-        if taken.number % (_study.QUEUE // 2) == 0:
-            _study.top_up(store, TRIALS, after=taken.number)
+    begun = time.time()
+    while found := _queue.take(store, f"worker-{number}@simulation", Limits(TRIALS, None, 1.0)):
+        taken, _ = found
         sampler = optuna.samplers.TPESampler(multivariate=True, seed=taken.number)
         trial = store.start(taken, sampler=sampler, pruner=optuna.pruners.NopPruner())
         value = sum(trial.suggest_float(f"x{one}", 0, 1) for one in range(PARAMS))
@@ -66,6 +60,7 @@ def work(
         reported = time.time()
         trial.study.tell(trial, value)
         spent.append((begun, asked, reported, time.time()))
+        begun = time.time()
     told.put(spent)
 
 
@@ -75,7 +70,7 @@ def simulate(server: Any, n_workers: int) -> None:
     server.psql(f"create database {name};")
     store = Store(server.get_uri(database=name), "study")
     study = _study.create(store, directions=["minimize"], made_with={}, command="simulation")
-    _study.top_up(store, TRIALS)
+    _queue.top_up(store, TRIALS)
     _study.ready(store, "simulation")
     context = multiprocessing.get_context("spawn")
     together, told = context.Barrier(n_workers + 1), context.Queue()

@@ -67,7 +67,8 @@ def costs(n_trials: int) -> None:
     import warnings
 
     from champion import data, tracking
-    from hydra_plugins.champion_sweeper import _space, _study, running
+    from hydra_plugins.champion_sweeper import _queue, _space, _study, running
+    from hydra_plugins.champion_sweeper._limits import Limits
     from hydra_plugins.champion_sweeper._store import Store
     from hydra_plugins.champion_sweeper._worker import _pruner, _sampler
 
@@ -98,10 +99,11 @@ def costs(n_trials: int) -> None:
         with tracking.start_sweep("costs", name="costs", run_id=None, tags={}, **common) as parent:
             study.set_user_attr("mlflow_run_id", parent.id)
             while len(spent) < n_trials:
-                _study.fill(store, space, n_trials=n_trials)
+                _queue.fill(store, space, n_trials=n_trials)
                 begun = time.perf_counter()
-                taken = store.take("one@costs", total=n_trials)
-                assert taken is not None  # noqa: S101
+                found = _queue.take(store, "one@costs", Limits(n_trials, None, 1.0))
+                assert found is not None  # noqa: S101
+                taken, _ = found
                 sampler = _sampler(settings.sampler, taken.number)
                 trial = store.start(taken, sampler=sampler, pruner=_pruner(settings.pruner))
                 params = space.suggest(trial)

@@ -1,4 +1,4 @@
-"""champion_sweeper/_worker.py: when no further trial begins."""
+"""champion_sweeper/_limits.py, _queue.py: when no further trial begins, and who takes which."""
 
 import socket
 import time
@@ -9,10 +9,11 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hydra_plugins.champion_sweeper import LAST_JOB
+from hydra_plugins.champion_sweeper import LAST_JOB, _queue
+from hydra_plugins.champion_sweeper._limits import Limits
+from hydra_plugins.champion_sweeper._queue import LENGTH, top_up
 from hydra_plugins.champion_sweeper._store import WORKER, Store
-from hydra_plugins.champion_sweeper._study import QUEUE, add_one, close_lost, create, top_up
-from hydra_plugins.champion_sweeper._worker import Limits
+from hydra_plugins.champion_sweeper._study import close_lost, create
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ def limits(seconds: float | None, *, last_job: bool = True) -> Limits:
     return Limits(None, None if seconds is None else time.time() + seconds, 0.5, last_job=last_job)
 
 
+def take(store: Store, worker: str, *, total: int | None) -> FrozenTrial | None:
+    """Take the next trial as a worker does whose only limit is the total."""
+    found = _queue.take(store, worker, Limits(total, None, 1.0))
+    return found and found[0]
+
+
 @pytest.mark.parametrize(
     ("left", "last_job", "over"),
     [(100, True, False), (35, True, True), (35, False, False), (5, False, True), (None, True, False)],
@@ -44,21 +51,21 @@ def limits(seconds: float | None, *, last_job: bool = True) -> Limits:
 def test_search_leaves_time_for_the_last_job(store: Store, left: float | None, last_job: bool, over: bool) -> None:
     """A trial takes 10 s and the last job 30: with 35 s left none begins, but where there is no last job."""
     store.study().add_trials([done(10, last_job=26), done(20, last_job=21)])
-    assert limits(left, last_job=last_job).reached(store) is over
+    assert limits(left, last_job=last_job).reached(store.counted()) is over
 
 
 def test_last_job_takes_as_long_as_the_longest_trial_unless_told(store: Store) -> None:
     """A job that tells nothing is taken to last as long again as the slowest trial did."""
     store.study().add_trials([done(10), done(20)])
-    assert limits(25).reached(store)
-    assert not limits(35).reached(store)
+    assert limits(25).reached(store.counted())
+    assert not limits(35).reached(store.counted())
 
 
 def test_last_job_is_made_of_the_slowest_trials_at_most(store: Store) -> None:
     """A team of two takes what the two slowest take, and 4 s beside them."""
     store.study().add_trials([done(1, last_job=seconds, trials=2) for seconds in (5, 20, 10)])
-    assert limits(34).reached(store)
-    assert not limits(36).reached(store)
+    assert limits(34).reached(store.counted())
+    assert not limits(36).reached(store.counted())
 
 
 def test_running_trial_goes_on_where_none_is_complete(store: Store) -> None:
@@ -76,7 +83,7 @@ def test_trial_that_was_pruned_says_nothing_of_the_time(store: Store) -> None:
     pruned = done(1, last_job=1000)
     pruned.state = TrialState.PRUNED
     store.study().add_trial(pruned)
-    assert not limits(100).reached(store)
+    assert not limits(100).reached(store.counted())
     assert optuna.load_study(study_name="toy", storage=store.storage).trials[0].state is TrialState.PRUNED
 
 
@@ -84,8 +91,8 @@ def test_running_trial_always_has_a_worker(store: Store) -> None:
     """Killed right after it took a trial, a worker loses it at once: nobody waits for it any more."""
     store.study().enqueue_trial({"x": 1.0})
     gone = f"{socket.gethostname()}-none@own"
-    assert store.take(gone, total=None) is not None
-    assert store.take(gone, total=None) is None
+    assert take(store, gone, total=1) is not None
+    assert take(store, gone, total=1) is None
     assert store.trials()[0].user_attrs[WORKER] == gone
     close_lost(store, command="own")
     states = [trial.state for trial in store.trials()]
@@ -98,39 +105,37 @@ def test_total_is_kept_whatever_the_queue_holds(store: Store) -> None:
     """Two commands that fill the queue at one moment make it too long; only as many as the total are taken."""
     for _ in range(5):
         store.study().enqueue_trial({})
-    taken = [store.take("one@own", total=3) for _ in range(4)]
+    taken = [take(store, "one@own", total=3) for _ in range(4)]
     assert [trial and trial.number for trial in taken] == [0, 1, 2, None]
 
 
 def test_queue_is_short_and_filled_again(store: Store) -> None:
     """Of many trials a few wait at a time; one that is lost is queued again, and the total stays."""
     top_up(store, 1000)
-    assert len(store.trials(TrialState.WAITING)) == QUEUE
-    assert store.take("gone@own", total=1000) is not None
+    assert len(store.trials(TrialState.WAITING)) == LENGTH
+    assert store.take(store.trials(TrialState.WAITING), "gone@own") is not None
     close_lost(store, command="own")
     top_up(store, 1000)
-    assert len(store.trials(TrialState.WAITING)) == QUEUE
+    assert len(store.trials(TrialState.WAITING)) == LENGTH
     for _ in range(5):
-        store.take("one@own", total=1000)
-    top_up(store, QUEUE + 3)
-    assert len(store.counted()) == QUEUE + 3
+        take(store, "one@own", total=1000)
+    top_up(store, LENGTH + 3)
+    assert len(store.counted()) == LENGTH + 3
 
 
 def test_workers_fill_the_queue_in_whatever_order_they_take(store: Store) -> None:
     """Each few-th trial's worker sees to those that follow it, so that the queue never runs dry before the total."""
     top_up(store, 200)
     taken = 0
-    while trial := store.take(f"worker-{taken % 7}@own", total=200):
+    while take(store, f"worker-{taken % 7}@own", total=200):
         taken += 1
-        if trial.number % (QUEUE // 2) == 0:
-            top_up(store, 200, after=trial.number)
     assert (taken, len(store.trials())) == (200, 200)
 
 
-def test_search_without_an_end_has_one_trial_waiting(store: Store) -> None:
-    """A worker of a study without a total adds the trial that it takes."""
+def test_search_without_an_end_adds_the_trial_that_is_taken(store: Store) -> None:
+    """Where there is no total nothing waits, but what a worker of it is about to take."""
     top_up(store, None)
     assert not store.trials()
-    for _ in range(2):
-        add_one(store)
-    assert len(store.trials()) == 1
+    taken = [take(store, "one@own", total=None) for _ in range(2)]
+    assert [trial and trial.number for trial in taken] == [0, 1]
+    assert [trial.state for trial in store.trials()] == [TrialState.RUNNING] * 2

@@ -17,10 +17,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from hydra_plugins.champion_sweeper import _results
+from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store, shown
 from hydra_plugins.champion_sweeper._study import REASON, TWIN
-from hydra_plugins.champion_sweeper._worker import Limits
 
 BEST = 10  # trials on the leaderboard
 PARAMETERS = 8  # named in the opening

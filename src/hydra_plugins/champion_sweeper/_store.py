@@ -3,7 +3,7 @@
 import copy
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,20 +82,17 @@ class Store:
         """Keep something about a trial that hasn't finished."""
         self.storage.set_trial_user_attr(self._id(trial), key, value)
 
-    def take(self, worker: str, *, total: int | None) -> FrozenTrial | None:
-        """Make a waiting trial this worker's own, or return None where none of the first `total` is waiting.
+    def take(self, waiting: Sequence[FrozenTrial], worker: str) -> FrozenTrial | None:
+        """Make one of these trials this worker's own, or return None where others were quicker with all of them.
 
-        Those are counted by their numbers, so that no race for the last one makes it one more. The first that waits
-        is tried first; where another worker is quicker, they look in different places next.
+        The first is tried first; where another worker is quicker, they look in different places next.
         """
-        with self._alone():
-            waiting = [trial for trial in self.counted()[:total] if trial.state is TrialState.WAITING]
-            away = zlib.crc32(worker.encode()) % max(1, len(waiting))
-            for trial in [*waiting[:1], *waiting[1:][away:], *waiting[1:][:away]]:
-                with suppress(UpdateFinishedTrialError):
-                    if self._claim(trial, worker):
-                        self.note(trial, WORKER, worker)  # another one may have been here, too
-                        return trial
+        away = zlib.crc32(worker.encode()) % max(1, len(waiting))
+        for trial in [*waiting[:1], *waiting[1:][away:], *waiting[1:][:away]]:
+            with suppress(UpdateFinishedTrialError), self._alone():
+                if self._claim(trial, worker):
+                    self.note(trial, WORKER, worker)  # another one may have been here, too
+                    return trial
         return None
 
     def _claim(self, trial: FrozenTrial, worker: str) -> bool:

@@ -1,7 +1,4 @@
-"""Decides what a study is: what it was made with, which trials wait in its queue, and who prepares and ends it.
-
-The queue is the budget: a worker takes the next waiting trial until none is left, on any number of machines.
-"""
+"""Decides what a study is: what it was made with, which of its trials are lost, and who prepares and ends it."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import _alive
 from hydra_plugins.champion_sweeper._errors import SweepError
-from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import LOST, WORKER, Store
 
 RETRY = "retry_of"  # the number of the lost trial that this one repeats
@@ -23,7 +19,6 @@ DIED = "its worker died"
 MADE_WITH = "made_with"  # of a study: the configuration beside its space, and the space
 PREPARING = "preparing"  # of a study: the command that has made it, until its queue is filled
 OTHERS = 30  # seconds that another command may take for that
-QUEUE = 30  # trials that wait at once, at most: each look at the study reads them all
 
 
 def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, str], command: str) -> optuna.Study:
@@ -83,41 +78,6 @@ def _check(study: optuna.Study, made_with: Mapping[str, str]) -> None:
             f"Study '{study.study_name}' can't go on: {told}{more}."
             " Give what it was made with, or another hydra.sweeper.study_name."
         )
-
-
-def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
-    """Queue what is missing, and return how many trials there are to be in all (None: no end).
-
-    A small discrete space is queued whole. Of another one, the configured values come first; what follows is chosen
-    by the sampler when a worker takes it.
-    """
-    study, grid = store.study(), space.grid(n_trials)
-    total = n_trials if grid is None else len(grid)
-    for params in space.first() if grid is None else grid:
-        if grid is not None or total is None or len(store.counted()) < total:
-            study.enqueue_trial(params, skip_if_exists=True)
-    top_up(store, total)
-    return total
-
-
-def top_up(store: Store, total: int | None, *, after: int | None = None) -> None:
-    """Let as many trials follow the one of number `after`, or those that have begun, as the queue holds.
-
-    Within the total, that is; without one, workers add theirs. Trials are taken in about the order of their numbers,
-    so where the worker of each few-th does this, there is always one who does.
-    """
-    while total is not None:
-        known = store.counted()
-        waiting = [trial.state is TrialState.WAITING if after is None else trial.number > after for trial in known]
-        if len(known) >= total or sum(waiting) >= QUEUE:
-            break
-        store.study().enqueue_trial({})
-
-
-def add_one(store: Store) -> None:
-    """Let a trial wait, if none does."""
-    if not store.trials(TrialState.WAITING):
-        store.study().enqueue_trial({})
 
 
 def close_lost(store: Store, *, command: str, ended: bool = False, blame: bool = False) -> None:

@@ -19,12 +19,13 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
-from hydra_plugins.champion_sweeper import _console, _launch, _results, _space, _store, _study
+from hydra_plugins.champion_sweeper import _console, _launch, _queue, _results, _space, _store, _study
 from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import REASON
-from hydra_plugins.champion_sweeper._worker import Limits, Worker
+from hydra_plugins.champion_sweeper._worker import Worker
 
 
 def sweep(
@@ -88,7 +89,7 @@ def search(worker: Worker, *, folder: Path) -> bool:
     store, n_workers = worker.store, worker.config.hydra.sweeper.workers
     before = {trial.number for trial in store.trials() if trial.state.is_finished()}
     _study.close_lost(store, command=worker.command)
-    total = _study.fill(store, worker.space, n_trials=worker.limits.n_trials)
+    total = _queue.fill(store, worker.space, n_trials=worker.limits.n_trials)
     _study.ready(store, worker.command)
     worker = replace(worker, limits=replace(worker.limits, n_trials=total))
     _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder)
@@ -107,13 +108,13 @@ def search(worker: Worker, *, folder: Path) -> bool:
 def _work(worker: Worker, n_workers: int) -> None:
     """Launch workers while there is work, then wait for what other commands run, and take over what they lose."""
     store, limits, told = worker.store, worker.limits, False
-    while not limits.ended(store):
-        if not limits.reached(store):
-            begun = _begun(store)
+    while not limits.ended(trials := store.counted()):
+        if not limits.reached(trials):
+            before = begun(store.trials())
             died = _launch.launch(worker, n_workers)
             _study.close_lost(store, command=worker.command, ended=died is None, blame=True)
-            _study.top_up(store, limits.n_trials)
-            if _begun(store) == begun and not limits.reached(store):
+            _queue.top_up(store, limits.n_trials)
+            if begun(store.trials()) == before and not limits.reached(store.counted()):
                 why = f"The launcher says: {died}" if died else "hydra.sweeper.workers=1 may show why."
                 raise SweepError(f"The workers ended before they ran a trial. {why}")
         elif running := store.trials(TrialState.RUNNING):
@@ -124,10 +125,6 @@ def _work(worker: Worker, n_workers: int) -> None:
             _study.close_lost(store, command=worker.command)
         else:
             return
-
-
-def _begun(store: Store) -> int:
-    return sum(trial.state is not TrialState.WAITING for trial in store.trials())
 
 
 @contextmanager

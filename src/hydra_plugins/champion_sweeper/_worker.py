@@ -3,7 +3,6 @@
 import gc
 import math
 import os
-import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,73 +18,13 @@ from omegaconf import DictConfig
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.champion_sweeper import LAST_JOB, _job, _study, running
+from hydra_plugins.champion_sweeper import _job, _queue, running
+from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
-from hydra_plugins.champion_sweeper._study import QUEUE, REASON, TWIN
+from hydra_plugins.champion_sweeper._study import REASON, TWIN
 
-TRIES = 5  # looks at an empty queue before a worker gives up
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When workers stop: after so many trials, at a share of failed ones, in time for the last job.
-
-    `deadline` is when the command is to have ended, in seconds since the epoch; `last_job` whether there is such a job.
-    """
-
-    n_trials: int | None
-    deadline: float | None
-    failure_rate: float
-    last_job: bool = False
-
-    def reached(self, store: Store) -> bool:
-        """Tell whether no further trial may begin."""
-        begun = _begun(store)
-        return self._ended(begun) or (self.n_trials is not None and len(begun) >= self.n_trials)
-
-    def ended(self, store: Store) -> bool:
-        """Tell whether no further trial may begin even if one is lost that runs elsewhere."""
-        return self._ended(_begun(store))
-
-    def _ended(self, begun: Sequence[FrozenTrial]) -> bool:
-        complete = [trial for trial in begun if trial.state is TrialState.COMPLETE]
-        shortest = min(_seconds(complete), default=0.0)
-        late = self.deadline is not None and self._left(complete, self.deadline) <= shortest
-        return late or self.too_many_failed(begun)
-
-    def is_over(self, store: Store, needed: float = 0.0) -> bool:
-        """Tell whether a running trial has no time for the seconds that it needs; where none is complete, it has."""
-        if self.deadline is None:
-            return False
-        complete = store.trials(TrialState.COMPLETE)
-        return bool(complete) and self._left(complete, self.deadline) <= needed
-
-    def _left(self, complete: Sequence[FrozenTrial], deadline: float) -> float:
-        """Return the seconds until the last job must begin: it takes as long as trials say, or as the longest one."""
-        told = [trial.user_attrs[LAST_JOB] for trial in complete if LAST_JOB in trial.user_attrs]
-        if not self.last_job:
-            last_job = 0.0
-        elif not told:
-            last_job = max(_seconds(complete), default=0.0)
-        else:
-            slowest = sorted((one["own"] for one in told), reverse=True)
-            last_job = max(one["rest"] for one in told) + sum(slowest[: max(one["trials"] for one in told)])
-        return deadline - time.time() - last_job
-
-    def too_many_failed(self, trials: Sequence[FrozenTrial]) -> bool:
-        """Tell whether more trials have failed than the whole study may have; without a total, ten count as many."""
-        failed = sum(trial.state is TrialState.FAIL for trial in trials)
-        return failed > self.failure_rate * (self.n_trials or max(len(trials), 10))
-
-
-def _begun(store: Store) -> list[FrozenTrial]:
-    return [trial for trial in store.counted() if trial.state is not TrialState.WAITING]
-
-
-def _seconds(trials: Sequence[FrozenTrial]) -> list[float]:
-    return [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
 
 
 @dataclass(frozen=True)
@@ -112,39 +51,21 @@ class Worker:
         gc.freeze()  # to look through all that is imported for garbage costs half of a trial's overhead
         first = True
         with self.store.alive() as name:
-            while self.parent in (None, os.getppid()) and not self.limits.reached(self.store):
-                taken = self._take(name)
-                if taken is None:
-                    return
-                with self.store.beating(taken), suppress(UpdateFinishedTrialError):  # it was taken for dead
-                    self._run(taken)
+            worker = f"{name}@{self.command}"
+            while self.parent in (None, os.getppid()) and (found := _queue.take(self.store, worker, self.limits)):
+                with self.store.beating(found[0]), suppress(UpdateFinishedTrialError):  # it was taken for dead
+                    self._run(*found)
                 if first:
                     gc.freeze()  # what the first job has imported is there to stay, too
                 first = False
 
-    def _take(self, name: str) -> FrozenTrial | None:
-        """Take the next trial. A search without an end adds one first; another's queue is filled now and then."""
-        total, worker = self.limits.n_trials, f"{name}@{self.command}"
-        for _ in range(TRIES):
-            if total is None:
-                _study.add_one(self.store)
-            if taken := self.store.take(worker, total=total):
-                if taken.number % (QUEUE // 2) == 0:  # so that it is one worker who fills it
-                    _study.top_up(self.store, total, after=taken.number)
-                return taken
-            if self.limits.reached(self.store):
-                break
-            if total is not None:
-                time.sleep(1)  # many have come at once, and it is about to be filled
-        return None
-
-    def _run(self, taken: FrozenTrial) -> None:
+    def _run(self, taken: FrozenTrial, seen: Sequence[FrozenTrial]) -> None:
         settings = self.config.hydra.sweeper
         sampler, pruner = _sampler(settings.sampler, taken.number), _pruner(settings.pruner)
         trial = self.store.start(taken, sampler=sampler, pruner=pruner)
         try:
             params = self.space.suggest(trial)
-            if twin := self._twin(trial):
+            if twin := _twin(trial, seen):
                 self._copy(trial, twin)
                 return
             config, context = self.space.compose(params), self.hydra_context
@@ -177,17 +98,18 @@ class Worker:
         trial.set_user_attr(REASON, " ".join(reason.split())[:2000])
         trial.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
-    def _twin(self, trial: optuna.Trial) -> FrozenTrial | None:
-        """Return a finished trial with the same parameters."""
-        finished = self.store.trials(TrialState.COMPLETE, TrialState.PRUNED)
-        return next((one for one in finished if one.params == trial.params), None)
-
     def _copy(self, trial: optuna.Trial, twin: FrozenTrial) -> None:
         trial.set_user_attr(TWIN, twin.number)
         for step, value in twin.intermediate_values.items():
             trial.report(value, step)
         complete = twin.state is TrialState.COMPLETE
         trial.study.tell(trial, twin.values if complete else None, state=twin.state)
+
+
+def _twin(trial: optuna.Trial, seen: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Return a finished trial with the same parameters."""
+    finished = [one for one in seen if one.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    return next((one for one in finished if one.params == trial.params), None)
 
 
 def _sampler(settings: DictConfig | None, number: int) -> optuna.samplers.BaseSampler | None:
