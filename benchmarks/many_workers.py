@@ -29,7 +29,8 @@ from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TRIALS = 256  # of each simulation
+TRIALS = 256  # of a simulation at least, and for each of many workers:
+EACH = 16
 PARAMS = 5
 JOBS = 15  # of two seconds, for each worker
 
@@ -41,7 +42,11 @@ def quiet() -> None:
 
 
 def work(
-    store: Store, number: int, together: Barrier, told: "multiprocessing.Queue[list[tuple[float, float, float, float]]]"
+    store: Store,
+    number: int,
+    total: int,
+    together: Barrier,
+    told: "multiprocessing.Queue[list[tuple[float, float, float, float]]]",
 ) -> None:
     """Be a worker that trains nothing; tell when each trial began, was asked for, and was told."""
     quiet()
@@ -49,7 +54,7 @@ def work(
     together.wait()
     spent = []
     begun = time.time()
-    while found := _queue.take(store, f"worker-{number}@simulation", Limits(TRIALS, None, 1.0)):
+    while found := _queue.take(store, f"worker-{number}@simulation", Limits(total, None, 1.0)):
         taken, _ = found
         sampler = optuna.samplers.TPESampler(multivariate=True, seed=taken.number)
         trial = store.start(taken, sampler=sampler, pruner=optuna.pruners.NopPruner())
@@ -66,15 +71,15 @@ def work(
 
 def simulate(server: Any, n_workers: int) -> None:
     """Print a row of the table: so many workers on a study of their own."""
-    name = f"simulated_{n_workers}"
+    name, total = f"simulated_{n_workers}", max(TRIALS, EACH * n_workers)
     server.psql(f"create database {name};")
     store = Store(server.get_uri(database=name), "study")
     study = _study.create(store, directions=["minimize"], made_with={}, command="simulation")
-    _queue.top_up(store, TRIALS)
+    _queue.top_up(store, total)
     _study.ready(store, "simulation")
     context = multiprocessing.get_context("spawn")
     together, told = context.Barrier(n_workers + 1), context.Queue()
-    workers = [context.Process(target=work, args=(store, number, together, told)) for number in range(n_workers)]
+    workers = [context.Process(target=work, args=(store, number, total, together, told)) for number in range(n_workers)]
     for worker in workers:
         worker.start()
     together.wait()
@@ -85,11 +90,11 @@ def simulate(server: Any, n_workers: int) -> None:
     spent = [one for _ in workers for one in told.get()]
     for worker in workers:
         worker.join()
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * TRIALS, len(study.trials)  # noqa: S101
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * total, len(study.trials)  # noqa: S101
     begun, asked, reported, ended = zip(*sorted(spent), strict=True)
     ask = [1000 * (to - since) for since, to in zip(begun, asked, strict=True)]
     tell = [1000 * (to - since) for since, to in zip(reported, ended, strict=True)]
-    cells = [TRIALS / (max(ended) - min(begun)), *shares(ask), *shares(tell)]
+    cells = [total / (max(ended) - min(begun)), *shares(ask), *shares(tell)]
     print(f"| {n_workers} |", " | ".join(f"{cell:.0f}" for cell in cells), f"| {connections} |", flush=True)
 
 

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.champion_sweeper import LAST_JOB, _queue
 from hydra_plugins.champion_sweeper._limits import Limits
-from hydra_plugins.champion_sweeper._queue import LENGTH, top_up
+from hydra_plugins.champion_sweeper._queue import LENGTH, REFILL, top_up
 from hydra_plugins.champion_sweeper._store import WORKER, Store
 from hydra_plugins.champion_sweeper._study import close_lost, create
 
@@ -113,23 +114,46 @@ def test_queue_is_short_and_filled_again(store: Store) -> None:
     """Of many trials a few wait at a time; one that is lost is queued again, and the total stays."""
     top_up(store, 1000)
     assert len(store.trials(TrialState.WAITING)) == LENGTH
-    assert store.take(store.trials(TrialState.WAITING), "gone@own") is not None
+    assert store.take(store.trials(TrialState.WAITING)[1:], "gone@own") is not None
     close_lost(store, command="own")
     top_up(store, 1000)
     assert len(store.trials(TrialState.WAITING)) == LENGTH
     for _ in range(5):
-        take(store, "one@own", total=1000)
+        store.take(store.trials(TrialState.WAITING), "one@own")
     top_up(store, LENGTH + 3)
     assert len(store.counted()) == LENGTH + 3
 
 
-def test_workers_fill_the_queue_in_whatever_order_they_take(store: Store) -> None:
-    """Each few-th trial's worker sees to those that follow it, so that the queue never runs dry before the total."""
+def test_worker_that_dies_while_it_fills_the_queue_leaves_no_gap(store: Store) -> None:
+    """What it was to add is added, once."""
+    top_up(store, 1000)
+    assert store.take(store.trials(TrialState.WAITING), "gone@own") is not None  # and adds nothing any more
+    for _ in range(2):
+        top_up(store, 1000)
+        assert len(store.counted()) == LENGTH + REFILL
+
+
+def test_workers_fill_the_queue_side_by_side(store: Store) -> None:
+    """In whatever order they take, it never runs dry before the total, and holds nothing beyond it."""
     top_up(store, 200)
-    taken = 0
-    while take(store, f"worker-{taken % 7}@own", total=200):
-        taken += 1
-    assert (taken, len(store.trials())) == (200, 200)
+
+    def work(number: int) -> list[int]:
+        taken = iter(lambda: take(store, f"worker-{number}@own", total=200), None)
+        return [trial.number for trial in taken if trial]
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [number for numbers in pool.map(work, range(8)) for number in numbers]
+    assert sorted(taken) == [trial.number for trial in store.trials()] == list(range(200))
+
+
+def test_queue_that_holds_all_is_left_as_it_is(store: Store) -> None:
+    """A grid waits as a whole, and nothing is added to it."""
+    for _ in range(LENGTH + 5):
+        store.study().enqueue_trial({})
+    top_up(store, LENGTH + 5)
+    while take(store, "one@own", total=LENGTH + 5):
+        pass
+    assert [trial.state for trial in store.trials()] == [TrialState.RUNNING] * (LENGTH + 5)
 
 
 def test_search_without_an_end_adds_the_trial_that_is_taken(store: Store) -> None:

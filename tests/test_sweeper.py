@@ -455,7 +455,7 @@ def test_mistakes_are_answered_before_the_first_trial(tmp_path: Path, arguments:
 def test_terminal_has_one_live_line(tmp_path: Path) -> None:
     """On a terminal a single line shows the trials done, pruned and failed, the best so far, and the time left."""
     shown, terminal = pty.openpty()
-    own = ("n=1,2,3", "behave=well,raise", "seconds=0.4", "hydra.sweeper.study_name=toy")
+    own = ("n=1,2,3", "behave=well,raise", "seconds=0.8", "hydra.sweeper.study_name=toy")
     with start(tmp_path, *own, stdout=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}) as process:
         os.close(terminal)
         text = "".join(read_all(shown))

@@ -11,7 +11,8 @@ from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
 
-LENGTH = 30  # trials that wait at once, at most: each look at the study reads them all
+LENGTH = 30  # trials that wait at first: each look at the study reads all that wait, so they are few
+REFILL = 15  # trials that are added at a time, by the worker that takes each so many-th one
 TRIES = 5  # looks at an empty queue before a worker gives up
 
 
@@ -26,21 +27,26 @@ def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
     for params in space.first() if grid is None else grid:
         if grid is not None or total is None or len(store.counted()) < total:
             study.enqueue_trial(params, skip_if_exists=True)
-    top_up(store, total)
+    if not store.trials(TrialState.RUNNING):  # or another command's workers are filling it
+        top_up(store, total)
     return total
 
 
-def top_up(store: Store, total: int | None, *, after: int | None = None) -> None:
-    """Let as many trials follow the one of number `after`, or those that have begun, as the queue holds.
+def top_up(store: Store, total: int | None) -> None:
+    """Queue what is missing to the total and no worker will add; without a total, they add all."""
+    if total is not None:
+        begun = {trial.number for trial in store.trials() if trial.state is not TrialState.WAITING}
+        coming = sum(_refill(number, total) for number in range(0, total, REFILL) if number not in begun)
+        _add(store, total - len(store.counted()) - coming)
 
-    Within the total, that is; without one, workers add theirs. Trials are taken in about the order of their numbers,
-    so where the worker of each few-th does this, there is always one who does.
-    """
-    while total is not None:
-        known = store.counted()
-        waiting = [trial.state is TrialState.WAITING if after is None else trial.number > after for trial in known]
-        if len(known) >= total or sum(waiting) >= LENGTH:
-            break
+
+def _refill(number: int, total: int) -> int:
+    """Return how many trials the worker adds that takes the trial of this number: each is taken by one, once."""
+    return 0 if number % REFILL else max(0, min(REFILL, total - number - LENGTH))
+
+
+def _add(store: Store, count: int) -> None:
+    for _ in range(count):
         store.study().enqueue_trial({})
 
 
@@ -57,12 +63,11 @@ def take(store: Store, worker: str, limits: Limits) -> tuple[FrozenTrial, list[F
             break
         waiting = [trial for trial in seen[:total] if trial.state is TrialState.WAITING]
         if taken := store.take(waiting, worker):
-            if taken.number % (LENGTH // 2) == 0:  # so that it is one worker who fills the queue
-                top_up(store, total, after=taken.number)
+            _add(store, 0 if total is None else min(_refill(taken.number, total), total - len(seen)))
             return taken, seen
         if total is not None:
             time.sleep(1)  # many have come at once, and it is about to be filled
             tries += 1
         elif not waiting:
-            store.study().enqueue_trial({})
+            _add(store, 1)
     return None

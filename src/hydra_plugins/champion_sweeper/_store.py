@@ -27,6 +27,7 @@ from hydra_plugins.champion_sweeper._errors import SweepError
 
 LOST = "lost"  # of a trial whose worker died; it doesn't count
 WORKER = "worker"  # the process that runs it, and after an @ the command that started that
+CLAIMS = 3  # trials that a worker tries to take before it looks again: others have been quicker by then
 FEW = {"pool_size": 1, "max_overflow": 2, "pool_pre_ping": True}  # connections of a process to a database server
 
 
@@ -83,12 +84,12 @@ class Store:
         self.storage.set_trial_user_attr(self._id(trial), key, value)
 
     def take(self, waiting: Sequence[FrozenTrial], worker: str) -> FrozenTrial | None:
-        """Make one of these trials this worker's own, or return None where others were quicker with all of them.
+        """Make one of these trials this worker's own, or return None where others were quicker.
 
-        The first is tried first; where another worker is quicker, they look in different places next.
+        The first is tried first; where another worker is quicker, they look in different places next, a few times.
         """
         away = zlib.crc32(worker.encode()) % max(1, len(waiting))
-        for trial in [*waiting[:1], *waiting[1:][away:], *waiting[1:][:away]]:
+        for trial in [*waiting[:1], *waiting[1:][away:], *waiting[1:][:away]][:CLAIMS]:
             with suppress(UpdateFinishedTrialError), self._alone():
                 if self._claim(trial, worker):
                     self.note(trial, WORKER, worker)  # another one may have been here, too
