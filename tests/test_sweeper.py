@@ -434,6 +434,7 @@ def test_ordinary_job_ends_the_sweep(tmp_path: Path) -> None:
         (["n=1,2", "hydra.sweeper.max_failure_rate=2"], "must lie between 0 and 1, but got 2."),
         (["n=1,2", "hydra.sweeper.direction=up"], "direction must be minimize or maximize, but got 'up'."),
         (["n=1,2", "hydra.sweeper.storage=foo://me:secret@x/y"], "hydra.sweeper.storage 'foo://me:***@x/y' can't be"),
+        (["n=1,2", "hydra.sweeper.storage=mysql://me:secret@x/y"], "its driver isn't installed; `pip install -e"),
         (["n=1,2", "hydra.sweeper.storage=sqlite:////proc/no/x.db"], "can't be opened: "),
         (["n=1,2", "hydra.sweeper.storage=/proc/no/study.journal"], "can't be opened: "),
         (["n=1,2", "+hydra.sweeper.sampler._target_=optuna.samplers.Nope"], "Nope"),

@@ -196,6 +196,8 @@ def refusals(store: Store) -> Iterator[None]:
 
 
 def _reason(error: Exception, url: str) -> str:
+    if isinstance(error, ImportError):
+        return "its driver isn't installed; `pip install -e '.[postgresql]'` installs PostgreSQL's"
     told = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
     return str(told).strip().partition("\n")[0].replace(url, shown(url)).removesuffix(".")
 
