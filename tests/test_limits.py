@@ -8,11 +8,14 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.champion_sweeper import LAST_JOB, _queue
 from hydra_plugins.champion_sweeper._limits import Limits
-from hydra_plugins.champion_sweeper._queue import LENGTH, REFILL, top_up
+from hydra_plugins.champion_sweeper._parameter import Parameter
+from hydra_plugins.champion_sweeper._queue import LENGTH, REFILL, fill, top_up
+from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import WORKER, Store
 from hydra_plugins.champion_sweeper._study import close_lost, create
 
@@ -144,6 +147,15 @@ def test_workers_fill_the_queue_side_by_side(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = [number for numbers in pool.map(work, range(8)) for number in numbers]
     assert sorted(taken) == [trial.number for trial in store.trials()] == list(range(200))
+
+
+def test_total_that_is_raised_while_the_last_trial_runs_is_filled(store: Store) -> None:
+    """The worker that is on it knows the smaller total, and adds none."""
+    space = Space((Parameter("x", "x", FloatDistribution(0, 1)),), (), {})
+    fill(store, space, n_trials=1)
+    assert take(store, "one@own", total=1) is not None
+    fill(store, space, n_trials=3)
+    assert len(store.trials(TrialState.WAITING)) == 2
 
 
 def test_queue_that_holds_all_is_left_as_it_is(store: Store) -> None:

@@ -27,7 +27,7 @@ def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
     for params in space.first() if grid is None else grid:
         if grid is not None or total is None or len(store.counted()) < total:
             study.enqueue_trial(params, skip_if_exists=True)
-    if not store.trials(TrialState.RUNNING):  # or another command's workers are filling it
+    if not (store.trials(TrialState.RUNNING) and store.trials(TrialState.WAITING)):  # or other workers are filling it
         top_up(store, total)
     return total
 
