@@ -14,9 +14,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hydra_plugins.champion_sweeper import LAST_JOB, _queue
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._parameter import Parameter
-from hydra_plugins.champion_sweeper._queue import LENGTH, REFILL, fill, top_up
+from hydra_plugins.champion_sweeper._queue import LENGTH, REFILL, TRIES, fill, top_up
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._store import WORKER, Store
+from hydra_plugins.champion_sweeper._store import CLAIMS, WORKER, Store
 from hydra_plugins.champion_sweeper._study import close_lost, create
 
 
@@ -156,6 +156,21 @@ def test_total_that_is_raised_while_the_last_trial_runs_is_filled(store: Store) 
     assert take(store, "one@own", total=1) is not None
     fill(store, space, n_trials=3)
     assert len(store.trials(TrialState.WAITING)) == 2
+
+
+def test_worker_that_others_outrun_looks_again_while_trials_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives up at an empty queue, and not because a rival was quicker with whatever it tried."""
+    top_up(store, LENGTH)
+    claim, lost = Store._claim, CLAIMS * TRIES
+
+    def outrun(self: Store, trial: FrozenTrial, worker: str) -> bool:
+        if worker == "slow@own" and len(self.trials(TrialState.RUNNING)) < lost:
+            assert claim(self, trial, "rival@own")
+        return claim(self, trial, worker)
+
+    monkeypatch.setattr(Store, "_claim", outrun)
+    assert take(store, "slow@own", total=LENGTH) is not None
+    assert len(store.trials(TrialState.RUNNING)) == lost + 1
 
 
 def test_queue_that_holds_all_is_left_as_it_is(store: Store) -> None:

@@ -63,11 +63,14 @@ def take(store: Store, worker: str, limits: Limits) -> tuple[FrozenTrial, list[F
             break
         waiting = [trial for trial in seen[:total] if trial.state is TrialState.WAITING]
         if taken := store.take(waiting, worker):
-            _add(store, 0 if total is None else min(_refill(taken.number, total), total - len(seen)))
+            if total is not None:
+                _add(store, min(_refill(taken.number, total), total - len(seen)))
             return taken, seen
-        if total is not None:
+        if waiting:
+            continue  # others were quicker: what waits now is to be seen anew
+        if total is None:
+            _add(store, 1)
+        else:
             time.sleep(1)  # many have come at once, and it is about to be filled
             tries += 1
-        elif not waiting:
-            _add(store, 1)
     return None
