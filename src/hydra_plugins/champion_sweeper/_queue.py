@@ -66,11 +66,9 @@ def take(store: Store, worker: str, limits: Limits) -> tuple[FrozenTrial, list[F
             if total is not None:
                 _add(store, min(_refill(taken.number, total), total - len(seen)))
             return taken, seen
-        if waiting:
-            continue  # others were quicker: what waits now is to be seen anew
-        if total is None:
+        if total is not None:
+            time.sleep(1)  # many have come at once; if it is empty, it is about to be filled
+            tries += not waiting
+        elif not waiting:
             _add(store, 1)
-        else:
-            time.sleep(1)  # many have come at once, and it is about to be filled
-            tries += 1
     return None
