@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.champion_sweeper._store import Store
+from hydra_plugins.champion_sweeper._study import create
 from tests.conftest import REPOSITORY, free_port, wait_for
 
 APP = REPOSITORY / "tests" / "toy" / "app.py"
@@ -250,6 +253,24 @@ def test_killed_worker_costs_its_trial_only(tmp_path: Path) -> None:
     assert states.count(TrialState.COMPLETE) == 10
     assert 1 <= states.count(TrialState.FAIL) <= 2
     assert "lost: its worker died, it is run again" in out
+
+
+def test_process_that_is_killed_while_it_writes_holds_up_no_other(tmp_path: Path) -> None:
+    """Its lock ends with it: another one writes at once, where Optuna's own lock would cost it 30 s."""
+    store = Store(str(tmp_path / "study.journal"), "toy")
+    create(store, directions=["minimize"], made_with={}, command="own")
+    stuck = "import os, sys, time; from hydra_plugins.champion_sweeper._store import Store\n"
+    stuck += "os.fsync = lambda _: (print('writes', flush=True), time.sleep(60))\n"
+    stuck += "Store(sys.argv[1], 'toy').study().enqueue_trial({})"
+    command = [sys.executable, "-c", stuck, store.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, ThreadPoolExecutor(1) as pool:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writes\n"
+        written = pool.submit(store.study().enqueue_trial, {})
+        assert not wait([written], timeout=2).done
+        process.kill()
+        written.result(timeout=15)
+    assert len(store.trials(TrialState.WAITING)) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

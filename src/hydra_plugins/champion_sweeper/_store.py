@@ -136,7 +136,8 @@ class Store:
 
     def _alone(self) -> AbstractContextManager[Any]:
         """Let one process at a time take a trial from SQLite, which can't lock a row, as other databases do."""
-        return FileLock(f"{_file(self.url)}.lock") if self.url.startswith("sqlite:") else nullcontext()
+        file = _file(self.url)
+        return _lock(file) if file and file != self.url else nullcontext()
 
     def _id(self, trial: FrozenTrial) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
@@ -147,6 +148,11 @@ def _file(url: str) -> str | None:
     if "://" not in url:
         return url
     return make_url(url).database if url.startswith("sqlite:") else None
+
+
+def _lock(file: str) -> FileLock:
+    """Return what only one process at a time holds, to write a study's file; the system drops it with the process."""
+    return FileLock(Path(file).with_name(f".{Path(file).name}.lock"), poll_interval=0.002)
 
 
 @cache
@@ -165,7 +171,8 @@ def _open(url: str, grace_period: int) -> BaseStorage:
     try:
         if "://" not in url:
             Path(url).parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(url))
+            # Optuna's own lock outlives a process that is killed while it writes: all others wait 30 s for it.
+            return JournalStorage(JournalFileBackend(url, lock_obj=_lock(url)))  # type: ignore[arg-type]  # it fits
         return get_storage(url if _file(url) else _server(url, grace_period))
     except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
         raise SweepError(f"hydra.sweeper.storage '{shown(url)}' can't be opened: {_reason(error, url)}") from error
