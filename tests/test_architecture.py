@@ -37,7 +37,7 @@ DOORS = {
     "optuna": {"trial", "sweep", "sweep_report"},
     "plotly": {"sweep_report"},
     "jinja2": {"sweep_report"},
-    "hydra_plugins": {"trial"},
+    "hydra_plugins": {"trial", "tracking", "__main__"},
     "shap": {"explanation"},
     "skops": {"persistence"},
     "fastapi": {"serving"},

@@ -1,11 +1,10 @@
 """See who is champion and why, change it, or let it score a file: `python -m champion COMMAND`."""
 
 import argparse
-import signal
-import sys
 
 from champion.complaint import one_line_errors
 from champion.startup import importing
+from hydra_plugins.champion_sweeper import stops_on_sigterm
 
 PREDICT = "Write every row of FILE with its prediction; what the server would refuse is refused, by its line."
 WRITTEN = "Columns may come in any order; those that the model doesn't know are carried over."
@@ -70,18 +69,18 @@ def main() -> None:
 def _predict(options: argparse.Namespace) -> None:
     from champion import command
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # which takes the draft away
-    command.predict(
-        options.file,
-        options.output,
-        name=options.model,
-        version=options.version,
-        alias=options.alias,
-        sep=options.sep,
-        encoding=options.encoding,
-        decimal=options.decimal,
-        missing=options.missing,
-    )
+    with stops_on_sigterm():  # which takes the draft away
+        command.predict(
+            options.file,
+            options.output,
+            name=options.model,
+            version=options.version,
+            alias=options.alias,
+            sep=options.sep,
+            encoding=options.encoding,
+            decimal=options.decimal,
+            missing=options.missing,
+        )
 
 
 if __name__ == "__main__":

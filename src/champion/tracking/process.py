@@ -1,12 +1,9 @@
 """Decides how a run's process shows that it lives, and what becomes of the run of one that was killed."""
 
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
@@ -30,23 +27,6 @@ def alive(folder: Path) -> Iterator[dict[str, str]]:
         if lock.is_locked:
             lock.release()
             (folder / ALIVE).unlink(missing_ok=True)
-
-
-@contextmanager
-def stops_on_sigterm() -> Iterator[None]:
-    """Let a SIGTERM end the run as an exception does, so that it is marked; only a main thread can be told."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(signum: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def close_killed_runs(experiment_id: str) -> None:

@@ -29,7 +29,8 @@ from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking.connection import refusals_in_one_line
-from champion.tracking.process import alive, close_killed, close_killed_runs, stops_on_sigterm
+from champion.tracking.process import alive, close_killed, close_killed_runs
+from hydra_plugins.champion_sweeper import stops_on_sigterm
 
 # Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
 logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
+
 if TYPE_CHECKING:
     from optuna import Trial
+
+__all__ = ["LAST_JOB", "current_trial", "expect_last_job", "report", "running", "stops_on_sigterm"]
 
 LAST_JOB = "last_job"  # of a trial: what the last job takes of it, in seconds, should it have a part in that
 

@@ -3,11 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
@@ -99,17 +99,3 @@ def _work(worker: Worker, state: Mapping[Any, Any], path: list[str]) -> None:
     setup_globals()
     Singleton.set_state(state)
     worker()
-
-
-@contextmanager
-def ends_on_sigterm() -> Iterator[None]:
-    """Let a SIGTERM end the sweep as an exception does, so that it ends its workers and says how to go on."""
-
-    def stop(signum: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -23,6 +23,7 @@ from hydra_plugins.champion_sweeper import _console, _launch, _queue, _results, 
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import REASON
 from hydra_plugins.champion_sweeper._worker import Worker
@@ -185,7 +186,7 @@ def _context(settings: DictConfig, study: optuna.Study, folder: Path) -> Abstrac
 def _told_to_stop(worker: Worker) -> Iterator[None]:
     """Answer Ctrl-C and SIGTERM: close what was running, and say how to go on."""
     try:
-        with _launch.ends_on_sigterm():
+        with stops_on_sigterm():
             yield
     except (KeyboardInterrupt, SystemExit) as stop:
         store = worker.store
