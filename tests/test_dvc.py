@@ -13,7 +13,7 @@ import yaml
 
 from tests.conftest import REPOSITORY, Home
 
-pytest.importorskip("dvc", reason="DVC isn't installed: `pip install -e '.[dvc]'` installs it")
+pytestmark = pytest.mark.everything("dvc")
 
 NAME = "housing_price_predictor"
 SMALL = {"data.sample": 1000, "n_splits": 2, "model.max_iter": 20}  # seconds instead of minutes

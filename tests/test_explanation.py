@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import (
@@ -26,9 +25,10 @@ from xgboost import XGBClassifier, XGBRegressor
 from champion import explanation, pipeline
 from champion.data import Dataset
 from champion.task import classification
-from tests.conftest import dataset, recipe
+from tests.conftest import catboost, dataset, recipe
 
 PNG = b"\x89PNG\r\n\x1a\n"
+SHAP = pytest.mark.everything("shap")
 ALL_FOUR = ["errors_by_group.csv", "error_map.png", "shap.csv", "shap.png"]
 BOOSTED = HistGradientBoostingRegressor(max_iter=40, random_state=0)
 FOREST = RandomForestRegressor(30, random_state=0)
@@ -39,7 +39,7 @@ REGRESSORS = [
     XGBOOST,
     ExtraTreesRegressor(30, random_state=0),
     LGBMRegressor(n_estimators=40, verbose=-1),
-    CatBoostRegressor(iterations=40, verbose=0, allow_writing_files=False),
+    catboost("CatBoostRegressor", iterations=40),
     VotingRegressor([("a", BOOSTED), ("b", XGBOOST), ("c", FOREST)], weights=[0.5, 0.3, 0.2]),
 ]
 CLASSIFIERS = [
@@ -47,7 +47,7 @@ CLASSIFIERS = [
     RandomForestClassifier(30, random_state=0),
     XGBClassifier(n_estimators=40, random_state=0),
     LGBMClassifier(n_estimators=40, verbose=-1),
-    CatBoostClassifier(iterations=40, verbose=0, allow_writing_files=False),
+    catboost("CatBoostClassifier", iterations=40),
     VotingClassifier(
         [("a", HistGradientBoostingClassifier(max_iter=40)), ("b", RandomForestClassifier(30))],
         voting="soft",
@@ -93,6 +93,7 @@ def model(coast: Dataset) -> Pipeline:
     return fitted(BOOSTED, coast)
 
 
+@SHAP
 def test_all_that_there_is_to_say_is_written(model: Pipeline, coast: Dataset, tmp_path: Path) -> None:
     """A table of houses on a map leaves two tables and two pictures."""
     files = explanation.write(tmp_path, model, coast, model.predict(coast.X), seed=0)
@@ -152,6 +153,7 @@ def test_table_of_classes_says_which_is_mistaken(coast: Dataset) -> None:
     assert of_target["log_loss"].tolist() == pytest.approx([-np.log(0.9), -np.log(0.1)])
 
 
+@SHAP
 def test_table_without_coordinates_makes_no_map(small: Dataset, tmp_path: Path) -> None:
     """Where no column is a latitude, nothing is drawn on a map."""
     own = fitted(BOOSTED, small)
@@ -177,6 +179,7 @@ def test_rows_without_a_place_are_left_out_of_the_map(
     assert "error_map.png" in [file.name for file in files]
 
 
+@SHAP
 @pytest.mark.parametrize("estimator", REGRESSORS, ids=lambda own: type(own).__name__)
 def test_shap_values_and_their_base_are_the_prediction(coast: Dataset, estimator: BaseEstimator) -> None:
     """Predictions differ between rows by as much as the sums of SHAP values do, for trees of all kinds and a team."""
@@ -188,6 +191,7 @@ def test_shap_values_and_their_base_are_the_prediction(coast: Dataset, estimator
     assert found.sizes.index[0] == "size"
 
 
+@SHAP
 @pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda own: type(own).__name__)
 @pytest.mark.parametrize("names", [("cheap", "dear"), ("cheap", "dear", "fair")], ids=len)
 def test_classes_are_explained_in_log_odds(
@@ -206,6 +210,7 @@ def test_classes_are_explained_in_log_odds(
     assert [file.name for file in files] == ALL_FOUR
 
 
+@SHAP
 def test_weights_of_a_team_count(coast: Dataset) -> None:
     """A member without a weight says nothing, and two of equal weight have the mean of their values."""
     members = [("boosted", BOOSTED), ("xgboost", XGBOOST)]
@@ -225,6 +230,7 @@ def test_no_shap_no_picture(coast: Dataset, model: Pipeline, tmp_path: Path, mon
     assert not (tmp_path / "shap.csv").exists()
 
 
+@SHAP
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -242,6 +248,7 @@ def test_what_does_not_add_up_is_left_out(coast: Dataset, tmp_path: Path, estima
     assert [file.name for file in files] == ALL_FOUR[:2]
 
 
+@SHAP
 def test_large_forests_are_explained_by_some_of_their_trees(small: Dataset) -> None:
     """A forest that would take minutes takes seconds, and what matters still comes first."""
     rows = np.random.default_rng(0).integers(0, 200, 10_000)
@@ -257,6 +264,7 @@ def test_large_forests_are_explained_by_some_of_their_trees(small: Dataset) -> N
     assert len(model[-1].estimators_) == 100
 
 
+@SHAP
 def test_same_seed_same_values(coast: Dataset, model: Pipeline) -> None:
     """Which rows are taken apart is drawn by the seed."""
     first, again, other = (explained(model, coast, seed=seed) for seed in (1, 1, 2))

@@ -1,14 +1,12 @@
 """home.py: where things are kept."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from champion.home import home
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Home
 
 
 def test_home_is_the_repository_wherever_the_command_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -30,9 +28,7 @@ def test_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_config_puts_everything_into_the_home(tmp_path: Path) -> None:
     """Database, artifacts and outputs follow it, as --cfg shows."""
-    env = {**os.environ, "CHAMPION_HOME": str(tmp_path)}
-    command = [sys.executable, str(REPOSITORY / "src" / "train.py"), "--cfg", "all", "--resolve"]
-    shown = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    shown = Home(tmp_path).train("--cfg", "all", "--resolve", check=True).stdout
     for part in (
         f"sqlite:///{tmp_path}/mlflow.db",
         f"{tmp_path}/mlruns",

@@ -169,6 +169,7 @@ def test_worker_that_others_outrun_looks_again_while_trials_wait(store: Store, m
         return claim(self, trial, worker)
 
     monkeypatch.setattr(Store, "_claim", outrun)
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # between one look and the next
     assert take(store, "slow@own", total=LENGTH) is not None
     assert len(store.trials(TrialState.RUNNING)) == lost + 1
 

@@ -25,9 +25,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
 
-from tests.conftest import Home, free_port, write_houses
+from tests.conftest import POSTGRESQL, Home, free_port, write_houses
 from tests.test_sweeper import kill_all, start, sweep
 
+pytestmark = POSTGRESQL
 NAME = "hydra.sweeper.study_name=toy"
 Database = Callable[[str], str]
 
@@ -159,9 +160,9 @@ def test_server_that_is_gone_is_told_in_one_line(postgresql: Database, tmp_path:
     assert sorted(int(trial.params["n"]) for trial in complete) == list(range(1, 9))
 
 
+@pytest.mark.everything("submitit")
 def test_slurms_launcher_in_its_local_form(tmp_path: Path) -> None:
     """hydra/launcher=submitit_local starts the workers as submitit_slurm does, but on this machine."""
-    pytest.importorskip("submitit", reason="needs the extra slurm")
     done = sweep(tmp_path, "n=1,2,3,4", "seconds=0.3", "hydra/launcher=submitit_local", "hydra.sweeper.workers=2", NAME)
     assert done.returncode == 0, done.stderr
     journal = JournalStorage(JournalFileBackend(str(tmp_path / "multirun/toy/study.journal")))
@@ -194,7 +195,6 @@ class Cluster:
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Run a Ray cluster of two nodes with a core each."""
-    pytest.importorskip("ray", reason="needs the extra ray")
     with TemporaryDirectory(prefix="ray") as folder:
         address = f"127.0.0.2:{free_port()}"
         own = ["--block", "--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats"]
@@ -240,6 +240,7 @@ def is_open(address: str) -> bool:
     return True
 
 
+@pytest.mark.everything("ray")
 def test_one_of_two_nodes_dies(cluster: Cluster, postgresql: Database, server: str, tmp_path: Path) -> None:
     """Ray's node is unplugged in the middle of a trial: the study reaches its total, and the best trial is champion."""
     home, url = Home(tmp_path), postgresql("nodes")
@@ -247,7 +248,8 @@ def test_one_of_two_nodes_dies(cluster: Cluster, postgresql: Database, server: s
     data = ("data=csv", f"data.path={write_houses(tmp_path)}", "data.target=price", "n_splits=2")
     space = ("model=gradient_boosting", "model.max_iter=range(200,1000,100)", "hydra.sweeper.pruner=null")
     kept = (stored(url), "tracking=server", f"tracking.uri={server}", "hydra.sweeper.study_name=nodes")
-    with home.start("-m", *data, *space, *ray, "+hydra.launcher.ray.init._node_ip_address=127.0.0.2", *kept) as sweep:
+    words = ("-m", *data, *space, *ray, "+hydra.launcher.ray.init._node_ip_address=127.0.0.2", *kept)
+    with home.start_training(*words) as sweep:
         wait_until(lambda: sum(trial.state is TrialState.COMPLETE for trial in trials(url, "nodes")) >= 2, seconds=240)
         wait_until(lambda: "mlflow_run_id" in cluster.doing(trials(url, "nodes")))
         cluster.kill_node()
@@ -268,9 +270,9 @@ def test_one_of_two_nodes_dies(cluster: Cluster, postgresql: Database, server: s
     assert not client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'")
 
 
+@pytest.mark.everything("ray")
 def test_no_cluster_is_answered(tmp_path: Path) -> None:
     """Nothing is started, and nothing waited for, where there is no cluster."""
-    pytest.importorskip("ray", reason="needs the extra ray")
     address = f"hydra.launcher.ray.init.address=127.0.0.1:{free_port()}"
     done = sweep(tmp_path, "n=1,2", "hydra/launcher=ray", address, NAME)
     assert done.returncode == 1

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import warm
 from tests.conftest import REPOSITORY, Home
 
 
@@ -70,14 +69,11 @@ MISTAKES = {
     "silent server": (["tracking=server", "tracking.uri=http://127.0.0.1:{port}"], "no answer in time."),
 }
 
-# Typed as they are; the other ones begin where the imports have ended, which are the same for all.
-TYPED = {"group", "key", "override", "null group", "seed", "silent server"}
-
 
 @pytest.fixture(scope="module", autouse=True)
 def imported(empty_home: Home) -> None:
     """Do the imports before a clock runs."""
-    assert warm.train("--help", env=empty_home.env).returncode == 0
+    assert empty_home.train("--help").returncode == 0
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -88,7 +84,7 @@ def test_mistakes_are_answered_in_one_line(home: Home, mistake: str) -> None:
         filled = {"port": server.getsockname()[1], "repository": REPOSITORY}
         started = time.monotonic()
         words = [word.format(**filled) if "{" in word and "$" not in word else word for word in overrides]
-        done = home.train(*words) if mistake in TYPED else warm.train(*words, env=home.env)
+        done = home.train(*words)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1, done.stderr
@@ -98,10 +94,11 @@ def test_mistakes_are_answered_in_one_line(home: Home, mistake: str) -> None:
     assert "RUNNING" not in str(home.statuses())
 
 
+@pytest.mark.everything
 def test_model_without_its_library_says_how_to_get_it(home: Home, tmp_path: Path) -> None:
     """Who hasn't installed an extra is told which command does."""
     (tmp_path / "sitecustomize.py").write_text('import sys\nsys.modules["lightgbm"] = None')
-    done = home.train("model=lightgbm", env={**home.env, "PYTHONPATH": str(tmp_path)})
+    done = home.train("model=lightgbm", env={**home.env, "PYTHONPATH": str(tmp_path)}, cold=True)
     assert done.returncode == 1
     remedy = "`pip install -e '.[lightgbm]'` installs it."
     assert done.stderr == f"Error: model needs lightgbm, which isn't installed. {remedy}\n"

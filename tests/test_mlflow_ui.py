@@ -1,6 +1,6 @@
 """What `mlflow ui` shows of a sweep and its models, seen in a real browser.
 
-CHAMPION_PICTURES=docs/pictures python -m pytest tests/test_mlflow_ui.py takes the pictures there, of a larger sweep.
+CHAMPION_PICTURES=docs/pictures pytest --everything tests/test_mlflow_ui.py takes the pictures there, of a larger sweep.
 """
 
 import io
@@ -23,9 +23,11 @@ from tests.conftest import Home, free_port, mlflow_command
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium on this machine")
+pytestmark = [
+    pytest.mark.everything("playwright"),
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium on this machine"),
+]
 
 PICTURES = os.environ.get("CHAMPION_PICTURES")
 SMALL = ("experiment=quick", "promote=true", "n_splits=2", "data.sample=2000", "model.max_iter=20")
@@ -75,6 +77,8 @@ def url(swept: Home) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Browser]":
     """Start the Chromium of this machine."""
+    from playwright import sync_api
+
     switches = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(

@@ -13,8 +13,9 @@ import pytest
 
 from champion import tracking
 from champion.data import load
-from tests.conftest import REPOSITORY, Home
+from tests.conftest import REPOSITORY, SMALL, Home
 
+pytestmark = pytest.mark.everything
 CHAMPION = "models:/housing_price_predictor@champion"
 
 
@@ -47,7 +48,7 @@ def left(home: Home, folder: Path) -> Left:
 
 @pytest.fixture(scope="module")
 def plain(housing: Home, tmp_path_factory: pytest.TempPathFactory) -> Left:
-    """Take the champion of five real runs."""
+    """Take the champion of real runs."""
     return left(housing, tmp_path_factory.mktemp("plain"))
 
 
@@ -55,8 +56,7 @@ def plain(housing: Home, tmp_path_factory: pytest.TempPathFactory) -> Left:
 def geographic(tmp_path_factory: pytest.TempPathFactory) -> Left:
     """Train a small model on features that only champion has."""
     home = Home(tmp_path_factory.mktemp("geographic"))
-    small = ["data.sample=2000", "n_splits=2", "model.max_iter=20"]
-    done = home.train("experiment=quick", "features=geographic", *small, "promote=true")
+    done = home.train(*SMALL, "data.sample=2000", "features=geographic", "promote=true")
     assert done.returncode == 0, done.stderr
     return left(home, tmp_path_factory.mktemp("rows"))
 

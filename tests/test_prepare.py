@@ -27,10 +27,24 @@ def composed(*overrides: str) -> dict[str, Any]:
     ("given", "told"),
     [
         ([], [*CHOSEN, "model=gradient_boosting"]),
-        (["model=xgboost", "model.max_depth=4"], [*CHOSEN, "model=xgboost", "model.max_depth=4"]),
-        (["model=random_forest", "seed=7"], ["seed=7", *CHOSEN, "model=random_forest"]),
-        (["experiment=quick"], ["n_splits=3", *CHOSEN, "model=gradient_boosting", "model.max_iter=50"]),
-        (["model.l2_regularization=1e-05"], [*CHOSEN, "model=gradient_boosting", "model.l2_regularization=1e-05"]),
+        pytest.param(
+            ["model=xgboost", "model.max_depth=4"],
+            [*CHOSEN, "model=xgboost", "model.max_depth=4"],
+            marks=pytest.mark.everything,
+        ),
+        pytest.param(
+            ["model=random_forest", "seed=7"], ["seed=7", *CHOSEN, "model=random_forest"], marks=pytest.mark.everything
+        ),
+        pytest.param(
+            ["experiment=quick"],
+            ["n_splits=3", *CHOSEN, "model=gradient_boosting", "model.max_iter=50"],
+            marks=pytest.mark.everything,
+        ),
+        pytest.param(
+            ["model.l2_regularization=1e-05"],
+            [*CHOSEN, "model=gradient_boosting", "model.l2_regularization=1e-05"],
+            marks=pytest.mark.everything,
+        ),
         (
             ["model=random_forest", "model.max_depth=null", "~model.max_features", "+model.criterion=poisson"],
             [*CHOSEN, "model=random_forest", "~model.max_features", "+model.criterion=poisson", "model.max_depth=null"],
@@ -39,9 +53,13 @@ def composed(*overrides: str) -> dict[str, Any]:
             ["data=csv", "data.path='my houses.csv'", "data.target='true'", "data.missing=['?','it\\'s']"],
             [*CHOSEN_CSV, "data.path='my houses.csv'", "data.target='true'", "data.missing=['?','it\\'s']"],
         ),
-        (["model=lightgbm", "model.reg_lambda=1"], [*CHOSEN, "model=lightgbm", "model.reg_lambda=1"]),
+        pytest.param(
+            ["model=lightgbm", "model.reg_lambda=1"],
+            [*CHOSEN, "model=lightgbm", "model.reg_lambda=1"],
+            marks=pytest.mark.everything,
+        ),
         (["features=geographic", "features.coordinates=[lat,lon]", "final.confidence=0.9"], None),
-        (["tracking=server", "tracking.uri=http://mlflow:5000"], None),
+        pytest.param(["tracking=server", "tracking.uri=http://mlflow:5000"], None, marks=pytest.mark.everything),
     ],
 )
 def test_command_line_composes_the_params(given: list[str], told: list[str] | None) -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
@@ -12,24 +11,25 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from champion import pipeline, rounds
 from champion.task import MULTICLASS, REGRESSION, Task
+from tests.conftest import catboost
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 4))
 NUMBER = pd.Series(X[:, 0] + RNG.normal(size=600))
 LABEL = pd.Series(np.where(NUMBER > 1, "high", np.where(NUMBER < -1, "low", "middle")))
 LEARNED, WATCHED = slice(0, 400), slice(400, 600)
-QUIET = {"verbose": False, "allow_writing_files": False}
+CATBOOST = {"iterations": 400, "learning_rate": 0.1, "early_stopping_rounds": 20}
 REGRESSORS = [
     HistGradientBoostingRegressor(max_iter=400, early_stopping=True, n_iter_no_change=20),
     XGBRegressor(n_estimators=400, early_stopping_rounds=20),
     LGBMRegressor(n_estimators=400, early_stopping_rounds=20, verbose=-1),
-    CatBoostRegressor(iterations=400, learning_rate=0.1, early_stopping_rounds=20, **QUIET),
+    catboost("CatBoostRegressor", **CATBOOST),
 ]
 CLASSIFIERS = [
     HistGradientBoostingClassifier(max_iter=400, early_stopping=True, n_iter_no_change=20),
     XGBClassifier(n_estimators=400, early_stopping_rounds=20),
     LGBMClassifier(n_estimators=400, early_stopping_rounds=20, verbose=-1),
-    CatBoostClassifier(iterations=400, learning_rate=0.1, early_stopping_rounds=20, **QUIET),
+    catboost("CatBoostClassifier", **CATBOOST),
 ]
 
 

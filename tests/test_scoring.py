@@ -5,7 +5,6 @@ import gzip
 import io
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from champion.schema import Column, Schema
 from champion.scoring.cells import check
 from champion.serving import model
 from champion.serving.model import ServedModel
-from tests.conftest import REPOSITORY, Home, recipe
+from tests.conftest import Home, recipe
 
 HEADER = ["sold", "size", "rooms", "garden", "place", "price"]
 
@@ -78,8 +77,7 @@ def put_forward(home: Home, table: Dataset, name: str) -> None:
 @pytest.fixture(scope="module")
 def scored(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Make a home with two champions, one of prices and one of places."""
-    home = Home(tmp_path_factory.mktemp("scored"))
-    (home.folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
+    home = empty_home.copy(tmp_path_factory.mktemp("scored"))
     tracking.connect(home.uri)
     file = str(write(home.folder / "houses.csv", rows(300)))
     put_forward(home, data.load(file, target="price"), "prices")
@@ -292,16 +290,15 @@ def test_file_that_cant_be_read_is_answered_in_the_commands_words(prices: Served
         score(file, tmp_path / "scored.csv", prices)
 
 
-def predict(home: Home, *options: str) -> subprocess.CompletedProcess[str]:
+def predict(home: Home, *options: str, **others: Any) -> subprocess.CompletedProcess[str]:
     """Run `python -m champion predict`."""
-    command = [sys.executable, "-m", "champion", "predict", *options]
-    return subprocess.run(command, env=home.env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return home.run("-m", "champion", "predict", *options, **others)
 
 
 def test_command_prints_csv_or_writes_a_file(scored: Home, tmp_path: Path) -> None:
     """Without -o the standard output holds the table and nothing else; what was done is said beside it."""
     file = write(tmp_path / "new.csv", rows(30))
-    printed = predict(scored, str(file), "--model", "prices")
+    printed = predict(scored, str(file), "--model", "prices", cold=True)
     assert printed.returncode == 0, printed.stderr
     assert printed.stderr == "30 rows predicted by prices 1\n"
     done = predict(scored, str(file), "-o", str(tmp_path / "scored.csv"), "--model", "prices", "--version", "1")
@@ -315,8 +312,8 @@ def test_command_prints_csv_or_writes_a_file(scored: Home, tmp_path: Path) -> No
 def test_killed_command_leaves_nothing(scored: Home, tmp_path: Path) -> None:
     """Whoever ends the command finds neither a file of some of the rows nor a draft."""
     file = write(tmp_path / "new.csv", rows(2000) * 400)
-    command = [sys.executable, "-m", "champion", "predict", str(file), "-o", str(tmp_path / "scored.csv")]
-    with subprocess.Popen([*command, "--model", "prices"], env=scored.env, cwd=REPOSITORY) as process:
+    words = ["predict", str(file), "-o", str(tmp_path / "scored.csv"), "--model", "prices"]
+    with scored.start("-m", "champion", *words, stdout=None, stderr=None) as process:
         while process.poll() is None and not list(tmp_path.glob(".*draft")):
             time.sleep(0.01)
         process.terminate()
@@ -332,6 +329,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
 
 
+@pytest.mark.everything
 def test_memory_doesnt_grow_with_the_file(scored: Home, tmp_path: Path) -> None:
     """A file of 200 MB takes hardly more memory than one of 40 MB: what is written is let go of."""
     peaks = []
@@ -339,8 +337,7 @@ def test_memory_doesnt_grow_with_the_file(scored: Home, tmp_path: Path) -> None:
     for times in (80, 400):
         file = write(tmp_path / f"{times}.csv", wide * times, [*HEADER, "remark"])
         options = ["predict", str(file), "-o", str(tmp_path / "scored.csv"), "--model", "prices"]
-        command = [sys.executable, "-c", PEAK, *options]
-        done = subprocess.run(command, env=scored.env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        done = scored.run("-c", PEAK, *options, cold=True)
         assert done.returncode == 0, done.stderr
         peaks.append(float(done.stdout))
     assert peaks[1] < peaks[0] + 40, peaks

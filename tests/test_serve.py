@@ -5,7 +5,6 @@ import re
 import shlex
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ import requests
 
 from champion import registry, tracking
 from champion.data import load
-from tests.conftest import REPOSITORY, Home, free_port, mlflow_command, wait_for
+from tests.conftest import Home, free_port, mlflow_command, wait_for
 
 ROW = {
     "longitude": -122.23,
@@ -32,7 +31,7 @@ ROW = {
 
 @pytest.fixture(scope="module")
 def url(housing: Home) -> Iterator[str]:
-    """Serve the champion of five real runs."""
+    """Serve the champion of real runs."""
     with housing.serve() as address:
         yield address
 
@@ -45,26 +44,21 @@ def ask(url: str, body: Any, content_type: str = "application/json") -> requests
 
 def command(home: Home, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `python serve.py` to its end."""
-    line = [sys.executable, str(REPOSITORY / "serve.py"), *options]
-    return subprocess.run(line, env=home.env, capture_output=True, text=True, timeout=60, check=False)
+    return home.run("serve.py", *options, timeout=60)
 
 
-def test_champion_is_the_best_of_the_runs(housing: Home) -> None:
-    """Five runs registered five versions; the one with the lowest error is in Production, with alias and tag."""
-    known = json.loads((housing.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
+def test_champion_is_the_best_of_the_runs(finals: Home) -> None:
+    """Three runs registered three versions; the one with the lowest error is in Production, with alias and tag."""
+    known = json.loads((finals.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]
     versions = known["versions"]
-    assert (len(versions), known["champion"], known["challenger"]) == (5, 4, 5)
-    assert [(event["version"], event["how"]) for event in known["history"]] == [
-        (1, "final"),
-        (2, "final"),
-        (4, "final"),
-    ]
+    assert (len(versions), known["champion"], known["challenger"]) == (3, 2, 3)
+    assert [(event["version"], event["how"]) for event in known["history"]] == [(1, "final"), (2, "final")]
     best = min(versions, key=lambda version: version["metrics"]["test_rmse"])
     assert (best["stage"], best["aliases"]) == ("Production", ["champion"])
-    assert "gradient_boosting_800" in best["description"]
+    assert "gradient_boosting_90" in best["description"]
     stages = {version["version"]: version["stage"] for version in versions}
-    assert stages == {1: "Archived", 2: "Archived", 3: "Archived", 4: "Production", 5: "Staging"}
-    shown = housing.client.get_model_version("housing_price_predictor", str(best["version"]))
+    assert stages == {1: "Archived", 2: "Production", 3: "Staging"}
+    shown = finals.client.get_model_version("housing_price_predictor", str(best["version"]))
     assert shown.tags["champion"] == "true"
     assert float(shown.tags["test_rmse"]) == best["metrics"]["test_rmse"]
 
@@ -137,15 +131,14 @@ def test_ping_says_that_the_server_is_up(url: str) -> None:
     assert (answer.status_code, answer.text) == (200, "pong")
 
 
-def test_server_says_what_it_serves(housing: Home) -> None:
+def test_server_says_what_it_serves(finals: Home) -> None:
     """Name, version, stage and endpoints are printed; an interrupt ends it with nothing to read."""
     port = free_port()
-    line = [sys.executable, str(REPOSITORY / "serve.py"), "--port", str(port), "--version", "2"]
-    with subprocess.Popen(line, env=housing.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with finals.start("serve.py", "--port", str(port), "--version", "1", cold=True) as process:
         wait_for(f"http://127.0.0.1:{port}", process)
         process.terminate()
         out, err = process.communicate(timeout=30)
-    assert "housing_price_predictor version 2, Archived" in out
+    assert "housing_price_predictor version 1, Archived" in out
     assert f"POST http://localhost:{port}/invocations" in out
     assert f"GET  http://localhost:{port}/ping" in out
     assert err == ""
@@ -222,9 +215,8 @@ def test_wrong_limits_are_answered(empty_home: Home, limit: str, says: str) -> N
 def test_token_isnt_shown(housing: Home) -> None:
     """The token from the environment guards the server, and stands nowhere in what it prints."""
     port = free_port()
-    line = [sys.executable, str(REPOSITORY / "serve.py"), "--port", str(port)]
     env = {**housing.env, "CHAMPION_TOKEN": "open sesame"}
-    with subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with housing.start("serve.py", "--port", str(port), env=env, stderr=subprocess.STDOUT) as process:
         url = wait_for(f"http://127.0.0.1:{port}", process)
         body = {"dataframe_records": [ROW]}
         headers = {"Authorization": "Bearer open sesame"}
@@ -242,10 +234,11 @@ def test_no_champion_yet(home: Home) -> None:
     assert done.stderr == "Error: There is no champion to serve yet. Train one: `python src/train.py`.\n"
 
 
+@pytest.mark.everything
 def test_mlflow_serves_the_same_model(housing: Home, url: str) -> None:
     """`mlflow models serve` works on what a run registers, and predicts the same."""
     port = free_port()
-    words = ["models", "serve", "-m", "models:/housing_price_predictor/4", "--env-manager", "local", "-p"]
+    words = ["models", "serve", "-m", "models:/housing_price_predictor/1", "--env-manager", "local", "-p"]
     env = {**housing.env, "MLFLOW_TRACKING_URI": housing.uri}
     address = f"http://127.0.0.1:{port}"
     with mlflow_command(*words, str(port), url=address, path="ping", cwd=housing.folder, env=env):

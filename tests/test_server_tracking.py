@@ -5,14 +5,16 @@ from pathlib import Path
 import mlflow
 import requests
 
-from tests.conftest import Home
+from tests.conftest import POSTGRESQL, SMALL, Home
 from tests.test_serve import ROW, ask
+
+pytestmark = POSTGRESQL
 
 
 def test_run_model_and_champion_live_on_the_server(server: str, tmp_path: Path) -> None:
     """Training registers on the server, serve.py fetches the champion from it, and no local database is made."""
     home = Home(tmp_path)
-    done = home.train("experiment=quick", "promote=true", "tracking=server", f"tracking.uri={server}")
+    done = home.train(*SMALL, "promote=true", "tracking=server", f"tracking.uri={server}")
     assert done.returncode == 0, done.stderr
     assert f"compare   {server}" in done.stdout
     assert f"serve     python serve.py --tracking-uri {server}" in done.stdout

@@ -19,11 +19,10 @@ from optuna.trial import TrialState
 
 from champion import sweep
 from champion.data import Dataset
-from tests import warm
 from tests.conftest import REPOSITORY, Home, write_houses
 
 STUDY = "hydra.sweeper.study_name=prices"
-BOTH = ("-m", "model=gradient_boosting,xgboost", "n_splits=2", "hydra.sweeper.workers=2", STUDY)
+BOTH = ("-m", "model=gradient_boosting,xgboost", "data.sample=3000", "n_splits=2", STUDY)
 
 
 def study_of(home: Home, name: str = "prices") -> optuna.Study:
@@ -32,15 +31,10 @@ def study_of(home: Home, name: str = "prices") -> optuna.Study:
     return optuna.load_study(study_name=name, storage=storage)
 
 
-def runs_of(home: Home, experiment: str = "housing_price_prediction") -> list[Run]:
-    """Return all runs of the experiment, oldest first."""
-    found = home.client.get_experiment_by_name(experiment)
-    return list(home.client.search_runs([found.experiment_id], order_by=["attributes.start_time"], max_results=1000))
-
-
 def children_of(home: Home, parent: Run) -> dict[int, Run]:
     """Return the runs of a sweep's trials, by number."""
-    own = [run for run in runs_of(home) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    found = home.client.search_runs([parent.info.experiment_id], max_results=1000)
+    own = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     return {int(run.data.tags["trial"]): run for run in own}
 
 
@@ -50,10 +44,10 @@ def parent_of(home: Home) -> Run:
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Sweep two models over the bundled data on two workers, in a fresh home; the winner is promoted."""
-    home = Home(tmp_path_factory.mktemp("swept"))
-    done = home.train(*BOTH, "hydra.sweeper.n_trials=7")
+def swept(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Sweep two models on two workers; the winner is promoted."""
+    home = empty_home.copy(tmp_path_factory.mktemp("swept"))
+    done = home.train(*BOTH, "hydra.sweeper.workers=2", "hydra.sweeper.n_trials=7")
     assert done.returncode == 0, done.stderr
     (home.folder / "console.txt").write_text(done.stdout + done.stderr)
     return home
@@ -81,7 +75,8 @@ def test_trials_are_children_of_one_run(swept: Home) -> None:
 def test_trials_hold_what_single_runs_hold(swept: Home) -> None:
     """The same flat params and metrics as a run on its own, and no model."""
     parent = parent_of(swept)
-    [single] = [run for run in runs_of(swept) if run.info.run_id != parent.info.run_id and "trial" not in run.data.tags]
+    runs = swept.client.search_runs([parent.info.experiment_id])
+    [single] = [run for run in runs if run.info.run_id != parent.info.run_id and "trial" not in run.data.tags]
     for child in children_of(swept, parent).values():
         if child.data.params["model"] == single.data.params["model"]:
             assert set(child.data.params) == set(single.data.params)
@@ -129,7 +124,7 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
     assert heading.split() == ["trial", "score", "model", "params", "seconds"]
     assert any("±" in line and "xgboost" in line for line in lines)
     [best] = [line for line in lines if line.startswith("best ")]
-    assert best.startswith("best      python src/train.py n_splits=2 model=")
+    assert best.startswith("best      python src/train.py data.sample=3000 n_splits=2 model=")
     assert "housing_price_predictor 1 in Production, champion" in text
     assert "Warning" not in text
     assert text.index("best  ") < text.index("housing_price_predictor 1")
@@ -162,19 +157,6 @@ def test_report_that_cannot_be_written_costs_no_sweep(
     assert "report.html can't be written" in caplog.text
 
 
-def test_study_goes_on_in_the_same_run(swept: Home) -> None:
-    """With a larger total the study goes on: numbers, folders and the parent run are those of before."""
-    parent, before = parent_of(swept), study_of(swept).trials
-    done = swept.train(*BOTH, "hydra.sweeper.n_trials=9", "promote=false")
-    assert done.returncode == 0, done.stderr
-    assert study_of(swept).trials[:7] == before
-    assert parent_of(swept).info.run_id == parent.info.run_id
-    assert sorted(children_of(swept, parent)) == list(range(9))
-    assert parent_of(swept).info.status == "FINISHED"
-    assert len(swept.client.search_model_versions("name='housing_price_predictor'")) == 1
-    assert (swept.folder / "multirun" / "prices" / "8" / "console.txt").is_file()
-
-
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
@@ -189,7 +171,7 @@ def test_study_goes_on_in_the_same_run(swept: Home) -> None:
 def test_another_question_is_refused(swept: Home, changed: list[str], says: str) -> None:
     """Scores of other data, another split, seed or metric don't go into one study; nothing is run."""
     before = len(study_of(swept).trials)
-    done = warm.train(*BOTH, "hydra.sweeper.n_trials=30", *changed, env=swept.env)
+    done = swept.train(*BOTH, "hydra.sweeper.n_trials=30", *changed)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: Study 'prices' can't go on: ")
     assert says in done.stderr
@@ -202,6 +184,22 @@ def table(home: Home) -> list[str]:
     """Write a small table; return the overrides that learn from it with a small model."""
     data = ["data=csv", f"data.path={write_houses(home.folder)}", "data.target=price", "promote=false"]
     return [*data, "model=gradient_boosting", "n_splits=2"]
+
+
+def test_study_goes_on_in_the_same_run(home: Home, table: list[str]) -> None:
+    """With a larger total the study goes on: numbers, folders and the parent run are those of before."""
+    command = ("-m", *table, "model.max_iter=5", "model.learning_rate=interval(0.05,0.2)", STUDY)
+    first = home.train(*command, "promote=true", "hydra.sweeper.n_trials=3")
+    assert first.returncode == 0, first.stderr
+    parent, before = parent_of(home), study_of(home).trials
+    done = home.train(*command, "hydra.sweeper.n_trials=5")
+    assert done.returncode == 0, done.stderr
+    assert study_of(home).trials[:3] == before
+    assert parent_of(home).info.run_id == parent.info.run_id
+    assert sorted(children_of(home, parent)) == list(range(5))
+    assert parent_of(home).info.status == "FINISHED"
+    assert len(home.client.search_model_versions("name='houses_predictor'")) == 1
+    assert (home.folder / "multirun" / "prices" / "4" / "console.txt").is_file()
 
 
 def test_other_rows_under_the_same_name_are_refused(home: Home, table: list[str]) -> None:
@@ -265,22 +263,23 @@ def test_last_job_that_fails_fails_the_command(home: Home, table: list[str]) -> 
     assert home.statuses()["gradient_boosting_6"] == ["FAILED"]
 
 
-def test_cores_are_shared_among_workers(home: Home, table: list[str]) -> None:
+@pytest.mark.everything
+@pytest.mark.parametrize(("threads", "expected"), [("null", max(1, cpu_count() // 2)), ("5", 5)])
+def test_cores_are_shared_among_workers(home: Home, table: list[str], threads: str, expected: int) -> None:
     """A fit has cores / workers threads, unless the config says how many."""
     conf = home.folder / "more" / "model"
     conf.mkdir(parents=True)
     (conf / "watched.yaml").write_text("_target_: watched.Watched\nsize: 1\nrandom_state: ${seed}\n")
     env = {**home.env, "PYTHONPATH": str(REPOSITORY / "tests" / "toy")}
     watched = [word for word in table if not word.startswith("model=")]
-    for workers, threads, expected in ((2, "null", max(1, cpu_count() // 2)), (2, "5", 5)):
-        name = f"workers_{workers}_{threads}"
-        own = [f"hydra.sweeper.workers={workers}", f"threads={threads}", f"hydra.sweeper.study_name={name}"]
-        command = ("--config-dir", str(conf.parent), "-m", *watched, "model=watched", "model.size=1,2", *own)
-        assert home.train(*command, env=env).returncode == 1
-        reasons = {trial.user_attrs["reason"] for trial in study_of(home, name).trials}
-        assert reasons == {f"RuntimeError: {expected} threads"}
+    own = ["hydra.sweeper.workers=2", f"threads={threads}", STUDY]
+    command = ("--config-dir", str(conf.parent), "-m", *watched, "model=watched", "model.size=1,2", *own)
+    assert home.train(*command, env=env).returncode == 1
+    reasons = {trial.user_attrs["reason"] for trial in study_of(home).trials}
+    assert reasons == {f"RuntimeError: {expected} threads"}
 
 
+@pytest.mark.everything
 def test_killed_sweep_leaves_nothing_running(home: Home, table: list[str]) -> None:
     """After kill -9 of everything the same command goes on; in MLflow nothing stays RUNNING."""
     command = (
@@ -291,7 +290,7 @@ def test_killed_sweep_leaves_nothing_running(home: Home, table: list[str]) -> No
         STUDY,
         "hydra.sweeper.pruner=null",
     )
-    with home.start(*command, start_new_session=True) as process:
+    with home.start_training(*command, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while "FINISHED" not in str(home.statuses()):
             assert time.monotonic() < deadline
@@ -311,6 +310,7 @@ def test_killed_sweep_leaves_nothing_running(home: Home, table: list[str]) -> No
     assert 8 <= ended.count("FINISHED") <= 10
 
 
+@pytest.mark.everything
 def test_many_workers_on_one_fresh_database_lose_nothing(tmp_path: Path, table: list[str]) -> None:
     """200 trials on 4 workers that start at once against no database at all: 200 child runs, none RUNNING."""
     home = Home(tmp_path / "fresh")

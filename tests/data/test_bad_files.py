@@ -11,11 +11,8 @@ import pandas as pd
 import pytest
 
 from champion import registry
-from tests import warm
 from tests.conftest import Home
 from tests.data.tables import N, plain, save
-
-TYPED = {"ragged"}  # the other ones begin where the imports have ended, which are the same for all
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,8 @@ def answers(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """Train on each of them, in a home of its own; return the home, the exit status and what stood on stderr."""
     found: dict[str, tuple[Home, int, str]] = {}
     for name, bad in BAD.items():
-        home = Home(tmp_path_factory.mktemp("bad"))
-        (home.folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
-        words = _overrides(bad, home.folder)
-        done = home.train(*words) if name in TYPED else warm.train(*words, env=home.env)
+        home = empty_home.copy(tmp_path_factory.mktemp("bad"))
+        done = home.train(*_overrides(bad, home.folder))
         found[name] = (home, done.returncode, done.stderr)
     return found
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,9 +94,7 @@ def champion() -> Version:
 @pytest.fixture(scope="session")
 def two_versions(houses: Dataset, empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Make a home with two versions of a model, the first of them champion."""
-    folder: Path = tmp_path_factory.mktemp("served")
-    (folder / "mlflow.db").write_bytes((empty_home.folder / "mlflow.db").read_bytes())
-    home = Home(folder)
+    home = empty_home.copy(tmp_path_factory.mktemp("served"))
     tracking.connect(home.uri)
     for iterations in (20, 40):
         put_forward(houses, home, iterations=iterations)
