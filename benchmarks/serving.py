@@ -2,7 +2,8 @@
 
 `python benchmarks/serving.py 3` trains the default XGBoost model, starts both servers, and lets a process of its own
 ask them in turn, three times each; then it kills ours under load, starts it again, and sends it 100,000 requests. The
-requests are bounded in number and time, and only this machine is asked.
+requests are bounded in number and time, and only this machine is asked. `python benchmarks/serving.py 5 FOLDER`
+compares with the server of another checkout instead, which trains a model of its own, and stops after that.
 """
 
 import json
@@ -113,7 +114,28 @@ def restart(ours: list[str], url: str, row: Path, env: dict[str, str]) -> float:
     return seconds
 
 
-def main(repeats: int) -> None:
+def trained(checkout: Path, home: Path) -> dict[str, str]:
+    """Train the default XGBoost model by a checkout's code, and return the environment in which that is at home."""
+    uri = f"sqlite:///{home}/mlflow.db"
+    own = {"CHAMPION_HOME": str(home), "MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(checkout / "src")}
+    command = [sys.executable, "src/train.py", "model=xgboost"]
+    subprocess.run(command, cwd=checkout, env=os.environ | own, check=True, stdout=subprocess.DEVNULL)
+    return os.environ | own
+
+
+def compare(found: list[dict[str, dict[str, float]]]) -> None:
+    """Print medians, and medians of the ratios within each repeat."""
+    ours, other = found[0]
+    print(f"medians of {len(found)}; ratios within a repeat\n")
+    print(f"{'':<26}{ours:>10}{other:>10}{'ratio':>10}")
+    for figure in found[0][ours]:
+        a, b = ([one[name][figure] for one in found] for name in (ours, other))
+        ratios = sorted(x / y for x, y in zip(a, b, strict=True))
+        span = f"({ratios[0]:.3f} to {ratios[-1]:.3f})"
+        print(f"{figure:<26}{median(a):>10.2f}{median(b):>10.2f}{median(ratios):>10.3f} {span}")
+
+
+def main(repeats: int, before: Path | None) -> None:
     """Train, measure, print."""
     rows = load(HOUSING, target="median_house_value").X.sample(10_000, random_state=0)
     record = json.loads(rows.head(1).to_json(orient="records", double_precision=15))
@@ -121,34 +143,30 @@ def main(repeats: int) -> None:
         row, table = Path(folder) / "row.json", Path(folder) / "table.json"
         row.write_text(json.dumps({"dataframe_records": record}))
         table.write_text(f'{{"dataframe_split": {rows.to_json(orient="split", index=False, double_precision=15)}}}')
-        uri = f"sqlite:///{folder}/mlflow.db"
-        env = {**os.environ, "CHAMPION_HOME": folder, "MLFLOW_TRACKING_URI": uri}
-        train = [sys.executable, "src/train.py", "model=xgboost"]
-        subprocess.run(train, cwd=REPOSITORY, env=env, check=True, stdout=subprocess.DEVNULL)
-        urls = {name: f"http://127.0.0.1:{free_port()}" for name in ("ours", "mlflow")}
+        own, other = "serve.py", "before" if before else "mlflow"
+        urls = {name: f"http://127.0.0.1:{free_port()}" for name in (own, other)}
         ports = {name: url.rpartition(":")[2] for name, url in urls.items()}
-        ours = [sys.executable, "serve.py", "--port", ports["ours"]]
+        env = theirs_env = trained(REPOSITORY, Path(folder))
+        ours = [sys.executable, "serve.py", "--port", ports[own]]
         champion = "models:/housing_price_predictor@champion"
-        theirs = ["mlflow", "models", "serve", "-m", champion, "-p", ports["mlflow"], "--env-manager", "local"]
-        with server(*ours, url=urls["ours"], env=env), server(*theirs, url=urls["mlflow"], env=env):
-            found = [{name: measure(url, row, table) for name, url in urls.items()} for _ in range(repeats)]
-        print(f"medians of {repeats}; ratios within a repeat\n")
-        print(f"{'':<26}{'serve.py':>10}{'mlflow':>10}{'ratio':>10}")
-        for figure in found[0]["ours"]:
-            a, b = ([one[name][figure] for one in found] for name in ("ours", "mlflow"))
-            ratios = sorted(x / y for x, y in zip(a, b, strict=True))
-            span = f"({ratios[0]:.3f} to {ratios[-1]:.3f})"
-            print(f"{figure:<26}{median(a):>10.2f}{median(b):>10.2f}{median(ratios):>10.3f} {span}")
-        seconds = [restart(ours, urls["ours"], row, env) for _ in range(repeats)]
+        theirs = ["mlflow", "models", "serve", "-m", champion, "-p", ports[other], "--env-manager", "local"]
+        if before:
+            theirs_env = trained(before, Path(running.enter_context(TemporaryDirectory())))
+            theirs = [sys.executable, str(before / "serve.py"), "--port", ports[other]]
+        with server(*ours, url=urls[own], env=env), server(*theirs, url=urls[other], env=theirs_env):
+            compare([{name: measure(url, row, table) for name, url in urls.items()} for _ in range(repeats)])
+        if before:
+            return
+        seconds = [restart(ours, urls[own], row, env) for _ in range(repeats)]
         print(f"\nkilled under load, ready again after s: {', '.join(f'{one:.1f}' for one in sorted(seconds))}")
-        process = running.enter_context(server(*ours, url=urls["ours"], env=env))
-        ask(urls["ours"], row, clients=64, seconds=60, requests=1_000)
-        before = memory(process.pid)
-        answered = ask(urls["ours"], row, clients=64, seconds=180, requests=99_000)["answered"]
+        process = running.enter_context(server(*ours, url=urls[own], env=env))
+        ask(urls[own], row, clients=64, seconds=60, requests=1_000)
+        at_first = memory(process.pid)
+        answered = ask(urls[own], row, clients=64, seconds=180, requests=99_000)["answered"]
         after = memory(process.pid)
-        print(f"memory after 1,000 requests: {before:.0f} MB")
-        print(f"memory after {1000 + answered:,} requests: {after:.0f} MB, {after / before:.3f} times as much")
+        print(f"memory after 1,000 requests: {at_first:.0f} MB")
+        print(f"memory after {1000 + answered:,} requests: {after:.0f} MB, {after / at_first:.3f} times as much")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1, Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None)

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -23,13 +23,18 @@ import hypothesis
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import requests
 from filelock import FileLock
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
 
-from champion import features, tracking
-from champion.data import Dataset, describe
+from champion import features, pipeline, registry, tracking
+from champion.data import Column, Dataset, describe
+from champion.data.inference import infer
+from champion.data.reading import Reading
 from tests import python
 
 REPOSITORY = python.REPOSITORY
@@ -144,6 +149,17 @@ class Home:
             config="seed: 42",
         )
 
+    def put_forward(self, table: Dataset, *, name: str, **options: Any) -> Pipeline:
+        """Fit small trees on the table in this process, make them champion, and return them."""
+        kind = HistGradientBoostingClassifier if table.task.is_classification else HistGradientBoostingRegressor
+        estimator = pipeline.for_task(table.task, kind(**{"max_iter": 10, "random_state": 0, **options}))
+        fitted = pipeline.fit(pipeline.build(recipe(table), estimator), table.X, table.y).model
+        with self.start_run(table, name=name) as run:
+            model_id = tracking.log_model(run.id, fitted, table)
+        version = registry.register(name, model_id=model_id, run_id=run.id, metrics={}, description="Trees.")
+        self.client.set_registered_model_alias(name, registry.CHAMPION, str(version.version))
+        return fitted
+
     def statuses(self) -> dict[str, list[str]]:
         """Return the status of every run, by its name."""
         found: dict[str, list[str]] = {}
@@ -199,7 +215,15 @@ def dataset(X: pd.DataFrame, y: pd.Series | None = None, **facts: Any) -> Datase
     """Make a dataset of houses and their prices, which are all one where there are none."""
     prices = pd.Series(1.0, index=X.index) if y is None else y
     known = {"name": "houses", "source": "houses.csv", "unit": "dollars", "y": prices.rename("price")}
-    return Dataset(**{**known, "X": X, "columns": [describe(X[name]) for name in X], **facts})
+    return Dataset(**{**known, "X": X, "columns": [column(X[name]) for name in X], **facts})
+
+
+def column(values: pd.Series) -> Column:
+    """Describe a column as if it had been read from a file."""
+    cells = pa.chunked_array([pa.Array.from_pandas(values)])
+    found = infer(Reading(str(values.name), ""), cells, asked=None, where=lambda row: f"row {row + 1}")
+    known = describe(found.values, kind=found.reading.kind)
+    return replace(known, reading=replace(found.reading, kind=known.kind) if known.kind else None)
 
 
 def recipe(table: Dataset, *, max_categories: int | None = 20) -> ColumnTransformer:

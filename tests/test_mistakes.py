@@ -25,6 +25,12 @@ MISTAKES = {
     ),
     "key": (["model.max_dept=3"], "model.max_dept is not a key of the config. Did you mean 'model.max_depth'?"),
     "top key": (["sed=3"], "sed is not a key of the config. Did you mean 'seed'?"),
+    "brackets": (
+        ["data=csv", "data.path=houses (1).csv"],
+        "'data.path=houses (1).csv' is not an override that can be read: some of it has a meaning of its own."
+        " Quotes make it text: \"data.path='houses (1).csv'\".",
+    ),
+    "dollar": (["data.target=Sale Price ($)"], """Quotes make it text: 'data.target='"'"'Sale Price ($)'"'"''."""),
     "override": (["seed"], "'seed' is not an override that can be read. Write key=value"),
     "recipe": (["experiment=quik"], "experiment 'quik' is not one of best_minute, best_ten_minutes, quick."),
     "value": (

@@ -6,24 +6,20 @@ import io
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from champion import data, pipeline, registry, scoring, tracking
-from champion.data import Dataset
-from champion.errors import CellError, ChampionError
-from champion.registry import CHAMPION
-from champion.schema import Column, Schema
-from champion.scoring.cells import check
+from champion import data, scoring, tracking
+from champion.errors import ChampionError
+from champion.scoring import Scored
 from champion.serving import model
 from champion.serving.model import ServedModel
-from tests.conftest import Home, recipe
+from tests.conftest import Home
 
 HEADER = ["sold", "size", "rooms", "garden", "place", "price"]
 
@@ -42,11 +38,11 @@ def rows(n_rows: int) -> list[list[str]]:
     return made
 
 
-def score(file: Path, out: Path, served: ServedModel, **written: Any) -> int:
+def score(file: Path, out: Path, served: ServedModel, **written: Any) -> Scored:
     """Score a file as the command does."""
     output = scoring.check_output(str(out), source=str(file))
-    with scoring.open_table(str(file), **written) as table:
-        return scoring.score(served, table, output)
+    with scoring.open_table(str(file)) as table:
+        return scoring.score(served, table, output, **written)
 
 
 def write(file: Path, table: list[list[str]], header: list[str] = HEADER, sep: str = ",") -> Path:
@@ -63,25 +59,14 @@ def lines(file: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
-def put_forward(home: Home, table: Dataset, name: str) -> None:
-    """Fit a small model of the table and make it champion."""
-    kind = HistGradientBoostingClassifier if table.task.is_classification else HistGradientBoostingRegressor
-    estimator = pipeline.for_task(table.task, kind(max_iter=10, random_state=0))
-    fitted = pipeline.fit(pipeline.build(recipe(table), estimator), table.X, table.y).model
-    with home.start_run(table, name=name) as run:
-        model_id = tracking.log_model(run.id, fitted, table)
-    version = registry.register(name, model_id=model_id, run_id=run.id, metrics={}, description="Trees.")
-    home.client.set_registered_model_alias(name, CHAMPION, str(version.version))
-
-
 @pytest.fixture(scope="module")
 def scored(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Make a home with two champions, one of prices and one of places."""
     home = empty_home.copy(tmp_path_factory.mktemp("scored"))
     tracking.connect(home.uri)
     file = str(write(home.folder / "houses.csv", rows(300)))
-    put_forward(home, data.load(file, target="price"), "prices")
-    put_forward(home, data.load(file, target="place"), "places")
+    home.put_forward(data.load(file, target="price"), name="prices")
+    home.put_forward(data.load(file, target="place"), name="places")
     return home
 
 
@@ -110,7 +95,7 @@ def test_columns_stay_as_they_were_and_a_prediction_follows(prices: ServedModel,
     """Cells are handed on to the letter, the target among them; predictions are the pipeline's own digits."""
     table = rows(50)
     file = write(tmp_path / "new.csv", table)
-    assert score(file, tmp_path / out, prices) == 50
+    assert score(file, tmp_path / out, prices) == Scored(50, [], Counter())
     header, *found = lines(tmp_path / out)
     assert header == [*HEADER, "prediction"]
     assert [row[:-1] for row in found] == table
@@ -194,71 +179,6 @@ def test_cell_that_the_server_would_refuse_is_named(
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 
-WORDS = ["1", "+5", " 5 ", "5.", "1e3", "-.5", "3.0", "3.5", str(2**53), str(2**53 + 1), str(2**63), "9" * 400, "1e400"]
-WORDS += ["inf", "NAN", "0x1F", "1_0", "\uff11", "", " ", "NA", "true", "FALSE", " true", "yes", "a\0b"]
-WORDS += [
-    "2024-05-31",
-    "31/05/2024",
-    " 2024-05-31",
-    "2024-05-31T10:00:00+02:00",
-    "0001-01-01T00:00+05:00",
-    "2024-02-30",
-]
-
-
-@pytest.mark.parametrize("required", [True, False])
-@pytest.mark.parametrize("kind", ["double", "long", "boolean", "string", "datetime"])
-def test_many_cells_at_once_are_what_the_server_makes_of_each(kind: str, required: bool) -> None:
-    """Whatever is written in a cell: the value of the fast way is that of the server's check, or both refuse it."""
-    column = Column("x", kind, required, "%d/%m/%Y")
-    for word in WORDS:
-        cell = None if word in data.MISSING else word if kind == "string" else column.read(word.strip())
-        batch = pa.record_batch({"x": [word]})
-        try:
-            alone = column.check([cell])
-        except CellError as error:
-            with pytest.raises(CellError, match=error.breaks.removeprefix("column 'x' ").partition(",")[0]):
-                check(Schema([column]), batch, decimal=".", missing=[])
-        else:
-            found = check(Schema([column]), batch, decimal=".", missing=[]).arrays["x"]
-            assert (found.dtype, str(found)) == (alone.dtype, str(alone)), word
-
-
-@pytest.mark.parametrize(
-    ("kind", "cells", "found"),
-    [
-        ("double", pa.array([10**17], pa.timestamp("ms")), "text"),
-        ("double", pa.array([1], pa.timestamp("ns", "UTC")), "a date"),
-        ("double", pa.array([b"x"]), "bytes"),
-        ("long", pa.array([2**64 - 1], pa.uint64()), "too large a number"),
-        ("long", pa.array([3.5], pa.float32()), "a fraction or too large a number"),
-        ("boolean", pa.array([1]), "a number"),
-        ("datetime", pa.array([5], pa.duration("s")), "a span of time"),
-        ("datetime", pa.array([10**17], pa.timestamp("ms")), "a year outside of 1 to 9999"),
-        ("string", pa.array([["a"]]), "a list or an object"),
-    ],
-)
-def test_typed_cell_of_another_kind_is_named(kind: str, cells: pa.Array, found: str) -> None:
-    """Parquet holds things that no JSON does, and each is called what it is."""
-    with pytest.raises(CellError, match=f"but row 1 holds {found}"):
-        check(Schema([Column("x", kind, True)]), pa.record_batch({"x": cells}), decimal=".", missing=[])
-
-
-def test_typed_cells_are_taken_as_they_are_learned() -> None:
-    """Spans of time are seconds, whole numbers may be floats, moments are in UTC, and numbers can be names."""
-    cells = {
-        "span": pa.array([1500], pa.duration("ms")),
-        "whole": pa.array([3.0]),
-        "moment": pa.array([10**9], pa.timestamp("s", "Europe/Berlin")),
-        "name": pa.array([10115]),
-        "gap": pa.array([-999]),
-    }
-    kinds = {"span": "double", "whole": "long", "moment": "datetime", "name": "string", "gap": "double"}
-    schema = Schema([Column(name, kind, name != "gap") for name, kind in kinds.items()])
-    found = check(schema, pa.record_batch(cells), decimal=".", missing=["-999"]).arrays
-    assert [str(array[0]) for array in found.values()] == ["1.5", "3", "2001-09-09T01:46:40.000000", "10115", "nan"]
-
-
 def test_column_that_is_missing_or_taken_is_named(prices: ServedModel, tmp_path: Path) -> None:
     """A misspelt column finds its name, and no column of the file is overwritten."""
     misspelt = write(tmp_path / "a.csv", rows(3), [*HEADER[:2], "room", *HEADER[3:]])
@@ -307,6 +227,35 @@ def test_command_prints_csv_or_writes_a_file(scored: Home, tmp_path: Path) -> No
     refused = predict(scored, str(file))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("Error: Several models have a champion: ")
+
+
+def test_file_with_a_header_alone_gives_one(prices: ServedModel, tmp_path: Path) -> None:
+    """A day without rows is no mistake."""
+    file = write(tmp_path / "new.csv", [])
+    assert score(file, tmp_path / "scored.csv", prices).n_rows == 0
+    assert lines(tmp_path / "scored.csv") == [[*HEADER, "prediction"]]
+    pd.read_csv(file).to_parquet(tmp_path / "new.parquet")
+    assert score(tmp_path / "new.parquet", tmp_path / "scored.parquet", prices).n_rows == 0
+    assert list(pd.read_parquet(tmp_path / "scored.parquet")) == [*HEADER, "prediction"]
+
+
+def test_command_says_what_training_never_saw(scored: Home, tmp_path: Path) -> None:
+    """Cells of categories are counted by column, and where they are most of it the column may be another one."""
+    table = rows(20)
+    for row in table[:15]:
+        row[HEADER.index("place")] = "moon"
+    words = [
+        "predict",
+        str(write(tmp_path / "new.csv", table)),
+        "-o",
+        str(tmp_path / "scored.csv"),
+        "--model",
+        "prices",
+    ]
+    done = scored.run("-m", "champion", *words)
+    assert done.returncode == 0, done.stderr
+    assert "15 of 20 cells of 'place' hold what training never saw" in done.stderr
+    assert "Is that the same column, written as it was?" in done.stderr
 
 
 def test_killed_command_leaves_nothing(scored: Home, tmp_path: Path) -> None:

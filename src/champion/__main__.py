@@ -39,9 +39,13 @@ def _add_files(predict: argparse.ArgumentParser) -> None:
     which.add_argument("--version", type=int, metavar="N", help="by this version, whatever its alias")
     predict.add_argument("--sep", help="what stands between columns (default: as it is found)")
     predict.add_argument("--encoding", help="of the text (default: UTF-8, or as the file is marked)")
-    predict.add_argument("--decimal", default=".", choices=[".", ","], help="mark of decimals (default: %(default)s)")
+    predict.add_argument("--decimal", choices=[".", ","], help="mark of decimals (default: as the model learned it)")
     predict.add_argument(
-        "--missing", action="append", default=[], metavar="WORD", help="means a missing value, as NA does; repeatable"
+        "--missing",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="means a missing value, beside those that the model knows; repeatable",
     )
 
 

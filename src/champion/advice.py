@@ -12,8 +12,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from champion.data import Dataset
 from champion.data.column import CATEGORY, KINDS, NUMBER
-from champion.data.remedy import override
 from champion.errors import shorten
+from champion.remedy import override
 
 LOOKED_AT = 2000  # rows of each part, drawn at random: enough to see what is worth saying
 TELLS = 0.99  # share of the target that a single column explains, from which it may know the answer
@@ -25,7 +25,8 @@ BY_CHANCE = 1e-6  # probability of such a distance between rows drawn alike
 def advise(dataset: Dataset, train: Dataset, test: Dataset) -> list[str]:
     """Return a line for each thing that is worth knowing before the scores are believed."""
     found = (_index(dataset), _shares_as_numbers(dataset), _rare_classes(dataset), _twins(train, test))
-    return [*(line for lines in found for line in lines), *_leaks(train), *_drift(train, test)]
+    read = [column.note for column in dataset.columns if column.note]
+    return [*read, *(line for lines in found for line in lines), *_leaks(train), *_drift(train, test)]
 
 
 def _index(dataset: Dataset) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Decides what `python -m champion` does: look at who is champion, and change it by hand."""
 
 import sys
-from typing import Any
+from collections.abc import Sequence
 
 from champion import console, registry, scoring
 from champion.errors import ModelError, shorten
@@ -56,20 +56,33 @@ def rollback(name: str | None) -> None:
 
 
 def predict(
-    path: str, output: str | None, *, name: str | None, version: int | None, alias: str, **written: Any
+    path: str,
+    output: str | None,
+    *,
+    name: str | None,
+    version: int | None,
+    alias: str,
+    sep: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    missing: Sequence[str] = (),
 ) -> None:
-    """Score the rows of the file at `path`; `written` says how it is, by the keys of conf/data/csv.yaml.
+    """Score the rows of the file at `path`, which is written as the keys of conf/data/csv.yaml say.
 
     The standard output is for rows alone: what else there is to say is said on the other one.
     """
     file = scoring.check_output(output, source=path)
-    with scoring.open_table(path, **written) as table:
+    with scoring.open_table(path, sep=sep, encoding=encoding) as table:
         served = model.load(model.find(name, version=version, alias=alias))
-        n_rows = scoring.score(served, table, file)
-        if lacking := scoring.absent(served, table):
-            print(f"Taken as missing in every row: {shorten(lacking)}", file=sys.stderr)
+        scored = scoring.score(served, table, file, decimal=decimal, missing=missing)
+    if scored.absent:
+        print(f"Taken as missing in every row: {shorten(scored.absent)}", file=sys.stderr)
+    for column, cells in scored.unseen.items():
+        most = " Is that the same column, written as it was?" if cells > scored.n_rows / 2 else ""
+        said = f"{cells:,} of {scored.n_rows:,} cells of '{column}' hold what training never saw"
+        print(f"{said}, and count as none of the known ones.{most}", file=sys.stderr)
     by = f"{served.version.name} {served.version.version}"
-    print(f"{n_rows:,} rows predicted by {by}{f' into {output}' if output else ''}", file=sys.stderr)
+    print(f"{scored.n_rows:,} rows predicted by {by}{f' into {output}' if output else ''}", file=sys.stderr)
 
 
 def _crown(version: Version, *, how: str, reason: str) -> None:

@@ -17,6 +17,7 @@ from omegaconf.errors import (
 )
 
 from champion.errors import ChampionError, did_you_mean
+from champion.remedy import override
 
 # Read before Hydra's own report is switched off below.
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
@@ -46,7 +47,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
     if isinstance(error, OverrideParseException):
-        return f"'{error.override}' is not an override that can be read. Write key=value, as in seed=7."
+        return _unreadable(str(error.override))
     if isinstance(error, InstantiationException):
         return _not_made(error)
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
@@ -66,6 +67,15 @@ def _is_answer(error: BaseException) -> bool:
     frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     from_hydra = frames[-1].partition(".")[0] in ("hydra", "omegaconf", "antlr4")
     return isinstance(error, ChampionError | HydraException | OmegaConfBaseException) or from_hydra
+
+
+def _unreadable(words: str) -> str:
+    key, equals, value = words.partition("=")
+    says = f"'{words}' is not an override that can be read"
+    if not equals or not value:
+        return f"{says}. Write key=value, as in seed=7."
+    listed = [word.strip() for word in value[1:-1].split(",")] if value[0] + value[-1] == "[]" else value
+    return f"{says}: some of it has a meaning of its own. Quotes make it text: {override(key, listed)}."
 
 
 def _missing_option(error: MissingConfigException) -> str:

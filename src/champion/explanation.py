@@ -27,6 +27,7 @@ from sklearn.pipeline import Pipeline
 from champion import pictures
 from champion.data import Dataset, describe
 from champion.evaluation import losses
+from champion.features import Standardised
 from champion.features.places import coordinates
 from champion.task import key
 
@@ -104,7 +105,8 @@ def _by_target(rows: pd.DataFrame, test: Dataset) -> pd.DataFrame:
     bands = pd.Series(np.searchsorted(cuts, actual))
     unit = "" if test.unit == test.target else f" {test.unit}"
     found = _summed_up(rows, bands, column=test.target)
-    return found.assign(value=[describe(actual[bands == band], kind="number").holds + unit for band in found["value"]])
+    held = [describe(actual[bands == band], kind="number").holds for band in found["value"]]
+    return found.assign(value=[f"{span}{unit}" for span in held])
 
 
 def _summed_up(rows: pd.DataFrame, values: pd.Series, *, column: str) -> pd.DataFrame:
@@ -181,6 +183,9 @@ def _explained(explainer: Callable[[BaseEstimator], Any], model: Pipeline, test:
 
 def _members(estimator: BaseEstimator, share: float) -> Iterator[tuple[BaseEstimator, float]]:
     """Yield the fitted estimators that have a say in a vote, or in a vote of votes, with their shares of it."""
+    if isinstance(estimator, Standardised):
+        yield from _members(estimator.regressor_, share * estimator.spread_)
+        return
     if not isinstance(estimator, VotingRegressor | VotingClassifier):
         yield estimator, share
         return

@@ -17,10 +17,13 @@ from champion.pipeline import learners
 TRUSTED_TYPES = [
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
+    "champion.data.reading.Reading",
+    "champion.data.schema.Schema",
     "champion.features.kriging.KrigedTarget",
     "champion.features.neighbours.NeighboursTarget",
     "champion.features.places.Rotations",
     "champion.features.ratios.Ratios",
+    "champion.features.standardised.Standardised",
     "champion.features.surroundings.Surroundings",
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
@@ -40,7 +43,8 @@ TRUSTED_TYPES = [
 ]
 FILE = "model.skops"
 PACKAGE = Path(__file__).parent
-CODE = ("data", "errors.py", "features", "redaction.py", "task.py")  # what champion.features is made of
+# What the steps before a model are made of.
+CODE = ("data", "errors.py", "features", "memory.py", "redaction.py", "remedy.py", "task.py")
 INSTALLED_FIRST = """\
 from pkgutil import extend_path
 
@@ -75,15 +79,12 @@ def requirements(model: Pipeline) -> list[str]:
 
 
 @contextmanager
-def code(model: Pipeline) -> Iterator[list[str] | None]:
-    """Give the folders of code that are saved with `model`, or None where its libraries are all it needs.
+def code() -> Iterator[list[str]]:
+    """Give the folder of code that is saved with a model.
 
-    No index has champion, so a container made from the model finds the features that are champion's own beside it.
-    Where champion is installed, that one is imported.
+    No index has champion, so a container made from the model finds the steps that are champion's own beside it. Where
+    champion is installed, that one is imported.
     """
-    if "champion" not in _libraries(model):
-        yield None
-        return
     with TemporaryDirectory() as folder:
         package = Path(folder, PACKAGE.name)
         package.mkdir()

@@ -1,11 +1,10 @@
 """Decides how features and estimator become one model, what a fold is to it, and how many threads a fit may use."""
 
-import ctypes
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
@@ -24,11 +23,14 @@ from threadpoolctl import ThreadpoolController
 from champion import rounds
 from champion.data import Dataset
 from champion.errors import ConfigError
+from champion.features import Standardised
+from champion.memory import give_back
 from champion.task import Label, Task
 
 Estimator: TypeAlias = Pipeline | BaseEstimator
 Rows: TypeAlias = pd.DataFrame | np.ndarray
-Watch: TypeAlias = tuple[np.ndarray, pd.Series | np.ndarray]  # rows and targets by which boosting stops early
+Target: TypeAlias = pd.Series | np.ndarray
+Watch: TypeAlias = tuple[np.ndarray, Target]  # rows and targets by which boosting stops early
 
 CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
 ROWS_PER_THREAD = 1000  # fewer are predicted sooner than a thread is started
@@ -68,13 +70,15 @@ def class_for(task: Task, path: str) -> str:
 def for_task(task: Task, estimator: BaseEstimator) -> BaseEstimator:
     """Return what learns the task by `estimator`: for classes a vote of one, which takes and predicts any labels.
 
+    For a number far from zero it learns the distance from the mean.
+
     Raises ConfigError where `estimator` is made for another task.
     """
     own = type(estimator).__name__
     if not task.is_classification:
         if is_classifier(estimator):
             raise ConfigError(f"model {own} tells classes apart, but the task is regression. Choose a regressor.")
-        return estimator
+        return Standardised(estimator) if task.far else estimator
     if not is_classifier(estimator) or not hasattr(estimator, "predict_proba"):
         raise ConfigError(
             f"model {own} predicts no probabilities of classes, but the task is {task.name}. Choose another."
@@ -87,7 +91,8 @@ def team(estimators: Mapping[str, BaseEstimator], weights: Sequence[float]) -> B
     members = [(name, bare(estimator)) for name, estimator in estimators.items()]
     if any(isinstance(estimator, VotingClassifier) for estimator in estimators.values()):
         return VotingClassifier(members, voting="soft", weights=list(weights))
-    return VotingRegressor(members, weights=list(weights))
+    voted = VotingRegressor(members, weights=list(weights))
+    return Standardised(voted) if any(isinstance(one, Standardised) for one in estimators.values()) else voted
 
 
 def bare(model: Estimator) -> BaseEstimator:
@@ -98,6 +103,8 @@ def bare(model: Estimator) -> BaseEstimator:
 def learners(model: Estimator) -> list[BaseEstimator]:
     """Return the estimators that `model` learns by: one, or those of a team."""
     estimator = model.named_steps["model"] if isinstance(model, Pipeline) else model
+    if isinstance(estimator, Standardised):
+        estimator = getattr(estimator, "regressor_", estimator.regressor)
     if not isinstance(estimator, VotingClassifier | VotingRegressor):
         return [estimator]
     return getattr(estimator, "estimators_", [member for _, member in estimator.estimators])
@@ -138,7 +145,7 @@ class Folds:
         own, learned = clone(self.features), self.train.take(fit_rows)
         y = learned.y
         try:
-            X = own.fit_transform(learned.X, y)
+            X = own.fit_transform(learned.X, Standardised().learn(y).transform(y) if learned.task.far else y)
         except (ValueError, TypeError) as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
             raise ConfigError(f"The features can't be fitted: {reason}.") from error
@@ -168,19 +175,31 @@ def fit(
     model = clone(model)
     started = time.perf_counter()
     try:
-        encoded = model[:-1].fit_transform(X, y) if isinstance(model, Pipeline) else X
+        encoded = _encoded(model, X, y) if isinstance(model, Pipeline) else X
         _fit(model[-1] if isinstance(model, Pipeline) else model, encoded, y, watch=watch, threads=threads)
     except (ValueError, TypeError) as error:
         raise ConfigError(_complaint(bare(model), error)) from error
     seconds = time.perf_counter() - started
     if X.size > CELLS_PER_THREAD:
-        _give_back()
+        give_back()
     taken = rounds.taken(bare(model)) if watch and rounds.stop_early(bare(model)) else None
     return Fitted(model, seconds, taken)
 
 
-def _fit(model: BaseEstimator, X: Rows, y: pd.Series, *, watch: Watch | None, threads: int | None) -> None:
+def _encoded(model: Pipeline, X: Rows, y: pd.Series) -> np.ndarray:
+    """Fit the features, some of which say something of the target, and return the rows as numbers."""
+    told = model[-1].learn(y).transform(y) if isinstance(model[-1], Standardised) else y
+    encoded: np.ndarray = model[:-1].fit_transform(X, told)
+    return encoded
+
+
+def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
     """Fit an estimator, or all those of a vote, and tell the vote what it would have learned by fitting them itself."""
+    if isinstance(model, Standardised):
+        model.regressor_, told = clone(model.regressor), model.learn(y).transform(y)
+        near = watch and (watch[0], model.transform(watch[1]))
+        _fit(model.regressor_, X, told, watch=near, threads=threads)
+        return
     estimators, labels = learners(model), None
     if isinstance(model, VotingClassifier):
         labels = LabelEncoder().fit(y)
@@ -200,9 +219,7 @@ def _fit(model: BaseEstimator, X: Rows, y: pd.Series, *, watch: Watch | None, th
         model.le_, model.classes_ = labels, labels.classes_
 
 
-def _fit_learner(
-    estimator: BaseEstimator, X: Rows, y: pd.Series | np.ndarray, *, watch: Watch | None, threads: int | None
-) -> None:
+def _fit_learner(estimator: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
     key, bounds = _threads_key(estimator), nullcontext()
     if key:
         estimator.set_params(**{key: threads or -1})
@@ -251,12 +268,6 @@ def _aligned(predicted: np.ndarray, known: list[Label], task: Task) -> np.ndarra
 def _threads_key(estimator: BaseEstimator) -> str | None:
     """Return the parameter that says how many threads an estimator uses, where it has one."""
     return next((key for key in ("n_jobs", "thread_count") if key in estimator.get_params()), None)
-
-
-def _give_back() -> None:
-    """Return freed memory to the system: glibc would keep what a large fit took, in pieces that the next can't use."""
-    with suppress(AttributeError, OSError, TypeError):  # another system's library has no such function, and no need
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 @cache

@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 Label: TypeAlias = str | int | bool
 
 REGRESSION, BINARY, MULTICLASS = "regression", "binary", "multiclass"
 NAMES = (REGRESSION, BINARY, MULTICLASS)
+FAR = 1000  # standard deviations from zero, where single precision tells some thousand values within one apart
+SMALLEST, LARGEST = 1e-6, 1e12  # standard deviations whose squares no library takes for nothing, or can't add up
 
 
 @dataclass(frozen=True)
 class Task:
-    """One of `NAMES`; `classes` are the labels of a classification as the table has them, sorted, and else none."""
+    """One of `NAMES`; `classes` are the labels of a classification as the table has them, sorted, and else none.
+
+    A number is `far` where models would lose its differences, unless they learn how far it is from its mean.
+    """
 
     name: str = REGRESSION
     classes: tuple[Label, ...] = ()
+    far: bool = False
 
     @property
     def is_classification(self) -> bool:
@@ -31,6 +39,12 @@ class Task:
     def positive(self) -> Label:
         """The class of two that is looked for, as in a test for an illness: the later one, such as 1, True or yes."""
         return self.classes[-1]
+
+
+def regression(values: np.ndarray) -> Task:
+    """Return the task of predicting numbers such as these, of shape (n_rows,)."""
+    mean, spread = abs(float(np.mean(values))), float(np.std(values))
+    return Task(far=mean > FAR * spread or not SMALLEST < spread < LARGEST)
 
 
 def classification(classes: Sequence[Label]) -> Task:

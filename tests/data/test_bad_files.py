@@ -39,7 +39,7 @@ BAD = {
     "blank target": Bad("a,price\n" + rows("{0},{0}.5", odd="1,"), "table.csv, line 7: data.target 'price' must have"),
     "text target": Bad("a,price\n" + rows("{0},{2}"), "must hold numbers for task=regression", ("task=regression",)),
     "ragged": Bad('a,b,price\n"1\n2",x,3\n' + rows("{0},x,{0}.5", odd="1,2"), "table.csv, line 9: 2 cells where"),
-    "infinity": Bad("a,price\n" + rows("{0},{0}.5", odd="inf,1"), "line 7: column 'a' holds an infinite number"),
+    "infinity": Bad("a,price\n" + rows("{0},{0}.5", odd="inf,1"), "line 7: column 'a' holds numbers, but here 'inf'"),
     "latin-1": Bad("größe,price\n".encode("latin-1") + rows("{1},{0}.5").encode(), "line 1: some bytes are no utf-8"),
     "gzip cut off": Bad(gzip.compress(plain().encode())[:80], "Is it cut off, or damaged?", file="table.csv.gz"),
     "a class seen once": Bad("a,price\n" + rows("{0},{2}", odd="3,z"), "'z'"),

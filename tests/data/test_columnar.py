@@ -59,7 +59,7 @@ def test_a_file_that_is_cut_off_is_named(tmp_path: Path, frame: pd.DataFrame, ke
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ({}, "has column names but no rows"),
+        ({}, "t.parquet has column names but no rows"),
         ({"a": pa.array([], pa.int64()), "price": pa.array([], pa.int64())}, "has column names but no rows"),
         (pa.table([[1], [2], [3]], names=["a", "a", "price"]), "t.parquet: 2 columns are called 'a'"),
     ],
@@ -82,6 +82,7 @@ def test_a_column_without_a_name_is_called_after_its_place(tmp_path: Path, frame
     [
         ("NA", "1.5", []),
         ("", "x", []),
+        ("NA", "x", ["NA"]),
         ("?", "1.5", ["?"]),
         (-999, 5, ["-999"]),
         (-999.0, 5.5, [-999]),
@@ -89,6 +90,30 @@ def test_a_column_without_a_name_is_called_after_its_place(tmp_path: Path, frame
     ],
 )
 def test_words_for_missing_mean_the_same_as_in_csv(tmp_path: Path, odd: Any, usual: Any, missing: list[Any]) -> None:
-    """NA and its like, and what data.missing holds, stand for no value in columns of any type."""
+    """NA among numbers, and what data.missing holds, stand for no value in columns of any type."""
     column, _ = read_parquet(tmp_path, [odd if i == 4 else usual for i in range(N)], missing=missing)
     assert column.missing == pytest.approx(1 / N)
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "NaN"])
+def test_gaps_that_have_a_type_are_no_words(tmp_path: Path, word: str) -> None:
+    """In Parquet a gap is a gap, and text is what it is."""
+    cells = [word if i % 4 == 1 else None if i % 4 == 3 else "x" for i in range(N)]
+    column, values = read_parquet(tmp_path, cells)
+    assert (column.holds, column.missing) == (f"x, {word}", 0.25)
+    assert values[1] == word
+
+
+def test_what_pandas_saved_as_categories_are_categories(tmp_path: Path) -> None:
+    """Parquet forgets that whole numbers were categories, pandas' own metadata in it doesn't."""
+    frame = pd.DataFrame({"c": pd.Categorical([i % 3 for i in range(N)]), "price": [i * 1.5 for i in range(N)]})
+    frame.to_parquet(tmp_path / "table.parquet")
+    [column] = data.load(str(tmp_path / "table.parquet"), target="price").columns
+    assert (column.kind, column.holds) == ("category", "0, 1, 2")
+
+
+def test_index_that_pandas_saved_is_left_out(tmp_path: Path, frame: pd.DataFrame) -> None:
+    """Its numbers carry the order of the table, which is no column of it."""
+    frame.sample(frac=0.7, random_state=0).to_parquet(tmp_path / "t.parquet")
+    *_, index = data.load(str(tmp_path / "t.parquet"), target="price").columns
+    assert (index.name, index.why) == ("__index_level_0__", "numbers the rows")

@@ -135,7 +135,7 @@ def test_a_line_is_named_in_a_sample_too(tmp_path: Path) -> None:
         ({"drop": ["price"]}, r"^data.drop holds 'price', which is the target. Take it from data.drop\."),
         ({"time": "price"}, "^data.time holds 'price', which is the target"),
         ({"group": "price"}, "^data.group holds 'price', which is the target"),
-        ({"kinds": {"number": ["price"]}}, "^data.kinds.number holds 'price', which is the target"),
+        ({"kinds": {"date": ["price"]}}, "^data.kinds.date holds 'price', which is the target"),
         ({"time": "place"}, "table.csv, line 2: data.time 'place' must hold dates or numbers, but here 'x'"),
         (
             {"drop": ["place", "sold", "rooms", "a"]},
@@ -176,7 +176,8 @@ def test_every_row_has_a_time_or_a_group(tmp_path: Path, key: str) -> None:
     """A gap in what rows are split by is named with its line."""
     path = write(tmp_path, when=but("", lambda i: i % 9))
     with pytest.raises(
-        DataError, match=rf"table.csv, line 7: data.{key} 'when' must have a value in every row. Fill it in"
+        DataError,
+        match=rf"table.csv, line 7: data.{key} 'when' must have a value in every row, .* none. Fill it in",
     ):
         load(path, target="price", **{key: "when"})  # type: ignore[arg-type]
 

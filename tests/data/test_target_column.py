@@ -63,7 +63,7 @@ def test_numbers_can_be_classes(tmp_path: Path) -> None:
             "table.csv, line 7: data.target 'price' must have a value in every row, .* none. Fill",
         ),
         (always(""), {}, "line 2: .*'price' must have a value in every row.*, as in 39 other rows"),
-        (but("inf", lambda i: i), {}, "table.csv, line 7: column 'price' holds an infinite number"),
+        (but("inf", lambda i: i), {}, "table.csv, line 7: column 'price' holds numbers, but here 'inf'"),
         (but("cheap", lambda i: i), {}, "line 7: column 'price' holds numbers, but here 'cheap'"),
         (but("", lambda i: "xy"[i % 2]), {}, "line 7: data.target 'price' must have a value"),
         (

@@ -9,10 +9,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from champion import features
-from champion.data import Dataset, describe
+from champion.data import Dataset
 from champion.errors import ConfigError
 from champion.task import classification
-from tests.conftest import dataset, recipe
+from tests.conftest import column, dataset, recipe
 
 
 def test_numbers_pass_and_categories_become_indicators(small: Dataset) -> None:
@@ -70,7 +70,7 @@ def test_text_becomes_the_directions_of_its_words() -> None:
     X = pd.DataFrame(
         {"notes": [f"a {'sunny' if row % 2 else 'gloomy'} house number {row} by the sea" for row in range(90)]}
     )
-    assert describe(X["notes"]).kind == "text"
+    assert column(X["notes"]).kind == "text"
     X["notes"] = X["notes"].astype("str")
     X.loc[3, "notes"] = None
     table = recipe(dataset(X)).fit_transform(X)

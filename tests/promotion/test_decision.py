@@ -152,7 +152,11 @@ def test_champion_that_lacks_a_column_keeps_its_place(home: Home, small: Dataset
     meet(home, small, off=None)
     decision = meet(home, dataset(small.X.drop(columns="age"), small.y), off=0.0)
     assert not decision.promoted
-    assert "version 1 can't be scored on these columns" in decision.reason
+    assert "version 1 can't be scored on these columns as regression" in decision.reason
+    assert (
+        "`python -m champion promote 2` lets this one follow it, another registered_model keeps both."
+        in decision.reason
+    )
 
 
 def test_champion_without_files_loses(home: Home, small: Dataset) -> None:

@@ -1,5 +1,6 @@
 """A server in this process, asked over real HTTP: its model wants a column of every kind."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 import uvicorn
 from omegaconf import OmegaConf
+from schemathesis import Case, Response
+from schemathesis.checks import negative_data_rejection, positive_data_acceptance
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -19,6 +22,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from champion import pipeline, registry, tracking
 from champion.data import Dataset
+from champion.data.number import PLAIN
+from champion.data.reading import MISSING
 from champion.registry import Version
 from champion.serving.app import create_app
 from champion.serving.command import listen
@@ -119,3 +124,19 @@ def follower(served: Home) -> Follower:  # noqa: ARG001
 def cells(row: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return a row as columns."""
     return {name: [value] for name, value in row.items()}
+
+
+def unsaid(case: Case[Any], answer: Response) -> list[Any] | None:
+    """Return the checks that rules break which no document can express."""
+    if case.media_type == "text/csv" or "all of the same length" in answer.text:
+        return [positive_data_acceptance]
+    return [negative_data_rejection] if answer.status_code == 200 and says_something(case.body) else None
+
+
+def says_something(body: Any) -> bool:
+    """Tell whether some text in a body stands for a number, true or false, or nothing, as it would in CSV."""
+    if isinstance(body, str):
+        text = body.strip()
+        return text in MISSING or text.lower() in ("true", "false") or bool(re.fullmatch(PLAIN["."], text))
+    inner = body.values() if isinstance(body, dict) else body if isinstance(body, list) else []
+    return any(map(says_something, inner))

@@ -63,11 +63,14 @@ def test_answer_names_the_model(server: Serving) -> None:
         ({"rooms": 3.5}, 400),
         ({"rooms": 2**63}, 400),
         ({"rooms": 1e300}, 400),
-        ({"size": "70"}, 400),
+        ({"size": "70"}, 200),  # as in CSV
+        ({"size": "large"}, 400),
+        ({"size": 1e39}, 400),
         ({"size": True}, 400),
         ({"garden": 1}, 400),
         ({"place": "moon"}, 200),  # counts as none of the known ones
-        ({"place": 3}, 400),
+        ({"place": 3}, 200),
+        ({"place": [3]}, 400),
         ({"size": [1]}, 400),
         ({"siez": 1}, 400),
     ],
@@ -78,6 +81,27 @@ def test_cells_are_held_to_the_models_columns(server: Serving, change: dict[str,
     assert answer.status_code == status, answer.text
     if status == 400:
         assert answer.json()["column"] == next(iter(change))
+
+
+def test_unseen_categories_are_named_and_counted(
+    follower: Follower, served: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer names the columns, /metrics counts the cells, and the log warns once where they are most of one."""
+    with serving(follower, served) as server:
+        assert "X-Unseen-Categories" not in ask(server, {"instances": [ROW]}).headers
+        for _ in range(2):
+            answer = ask(server, {"instances": [ROW | {"place": "moon"}] * 200})
+            assert (answer.status_code, answer.headers["X-Unseen-Categories"]) == (200, "place")
+        counted = requests.get(f"{server.url}/metrics", timeout=5).text
+    assert 'champion_unseen_cells_total{column="place",version="1"} 400.0' in counted
+    warned = [record for record in caplog.records if "never saw in training" in record.getMessage()]
+    assert len(warned) == 1
+
+
+def test_column_that_training_left_out_may_be_sent(server: Serving) -> None:
+    """The target, as in the rows of a table, is ignored."""
+    predicted = [ask(server, {"instances": [row]}).json() for row in (ROW, ROW | {"price": "whatever"})]
+    assert predicted[0] == predicted[1]
 
 
 def test_absent_column_counts_as_missing(server: Serving) -> None:

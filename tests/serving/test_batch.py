@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from champion.data import Rows
 from champion.errors import OverloadError
-from champion.schema import Rows
 from champion.serving.batch import Batcher
 
 
@@ -26,7 +26,7 @@ class Doubling:
 
 def rows(*values: float) -> Rows:
     """Return rows of one column."""
-    return Rows({"x": np.array(values)}, len(values))
+    return Rows({"x": np.array(values)}, len(values), {})
 
 
 async def together(batcher: Batcher, *asked: tuple[Any, Rows]) -> list[Any]:

@@ -12,14 +12,13 @@ import schemathesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
-from schemathesis.checks import positive_data_acceptance
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from champion import data, pipeline, registry, tracking
 from champion.data import Dataset
 from champion.serving.follow import Follower
 from tests.conftest import Home, recipe
-from tests.serving.conftest import Serving, serving
+from tests.serving.conftest import Serving, serving, unsaid
 
 NAME = "visits_predictor"
 HEADER = "came,size,garden,notes,kind"
@@ -88,13 +87,13 @@ def test_answer_is_what_pyfunc_predicts(served: Serving, visits: Dataset) -> Non
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
-        ("came", "31/31/2023", "Column 'came' must hold a date such as 2024-05-31 or 2024-05-31T18:30"),
+        ("came", "31/31/2023", "Column 'came' must hold a date such as 31/05/2024 or 2024-05-31"),
         ("came", "now", "must hold a date"),
         ("came", 20231224, "must hold a date"),
         ("came", None, "but row 1 holds nothing"),
-        ("garden", "True", "must hold true or false"),
+        ("garden", "yes", "must hold true or false"),
         ("garden", 1, "must hold true or false"),
-        ("notes", 3, "must hold text"),
+        ("notes", [3], "must hold text"),
     ],
 )
 def test_other_values_are_refused(served: Serving, column: str, value: Any, says: str) -> None:
@@ -127,8 +126,7 @@ def test_requests_made_from_the_document_are_answered_as_it_says(served: Serving
     @settings(max_examples=600 if everything else 100)
     def ask_it(case: Case[Any]) -> None:
         answer = case.call()
-        unsaid = case.media_type == "text/csv" or "all of the same length" in answer.text
-        case.validate_response(answer, excluded_checks=[positive_data_acceptance] if unsaid else None)
+        case.validate_response(answer, excluded_checks=unsaid(case, answer))
         statuses.add(answer.status_code)
 
     ask_it()

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from champion.data import Schema
+from champion.data.reading import Reading
 from champion.errors import RequestError
-from champion.schema import Column, Schema
 from champion.serving import payload
 
-SCHEMA = Schema([Column("size", "double", True), Column("rooms", "long", True), Column("place", "string", True)])
+SCHEMA = Schema([Reading("size", "number"), Reading("rooms", "number", whole=True), Reading("place", "category")])
 COLUMNS = {"size": [50.5, 70], "rooms": [2, 3], "place": ["sea", "hill, high"]}
 ROWS = [[50.5, 2, "sea"], [70, 3, "hill, high"]]
 RECORDS = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
@@ -47,14 +48,17 @@ def test_row_without_a_column_has_no_value_there() -> None:
 
 @pytest.mark.parametrize("text", [CSV, "\ufeff" + CSV, CSV.replace("\n", "\r\n"), CSV + "\n\n"])
 def test_csv_is_read(text: str) -> None:
-    """CSV with a header line, as spreadsheets write it too."""
-    assert read(text, "text/csv; charset=utf-8") == COLUMNS
+    """CSV with a header line, as spreadsheets write it too; what its cells mean is up to the schema."""
+    found = read(text, "text/csv; charset=utf-8")
+    assert found == {"size": ["50.5", "70"], "rooms": ["2", "3"], "place": COLUMNS["place"]}
+    values = SCHEMA.check(found).arrays
+    assert {name: cells.tolist() for name, cells in values.items()} == COLUMNS
 
 
-def test_csv_keeps_what_is_no_number_as_text() -> None:
-    """Text in a number's place stays text, for the schema to refuse; an empty cell is a missing one."""
-    assert read("size,place\nbig,\n", "text/csv") == {"size": ["big"], "place": [None]}
-    assert read("size\nnan\ninf\n1_000\n", "text/csv") == {"size": ["nan", "inf", "1_000"]}
+@pytest.mark.parametrize("params", [{}, None, {"threads": 3}])
+def test_params_are_ignored(params: Any) -> None:
+    """MLflow's clients send them, and its own server ignores those that a model doesn't take."""
+    assert read({"inputs": COLUMNS, "params": params}) == COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -63,8 +67,8 @@ def test_csv_keeps_what_is_no_number_as_text() -> None:
         ("{", "not valid JSON: .*: line 1 column 2"),
         ("", "not valid JSON"),
         (b"\xff\xfe", "not valid JSON"),
-        ('{"inputs": {"size": [NaN]}}', "not valid JSON"),
-        ('{"inputs": {"size": [Infinity]}}', "not valid JSON"),
+        ('{"inputs": {"size": [NaN]}}', "not valid JSON.* Write null for a missing value"),
+        ('{"inputs": {"size": [-Infinity]}}', "not valid JSON.* Write null for a missing value"),
         ("[" * 100_000, "not valid JSON: depth limit"),
         ("[1]", "exactly one of the keys dataframe_split, dataframe_records, inputs, instances"),
         ({}, "exactly one of the keys"),
@@ -111,5 +115,15 @@ def test_other_csv_is_refused(body: str | bytes, says: str) -> None:
 def test_other_content_types_are_refused(content_type: str) -> None:
     """A body that doesn't say what it is isn't guessed at."""
     with pytest.raises(RequestError, match="Content-Type must be application/json or text/csv") as refused:
+        read({"inputs": COLUMNS}, content_type)
+    assert refused.value.status == 415
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=latin-1", "text/csv;charset=UTF-16", 'text/csv; Charset="cp1252"']
+)
+def test_other_charsets_are_refused(content_type: str) -> None:
+    """Bytes that are said to be other text aren't read as UTF-8."""
+    with pytest.raises(RequestError, match="charset in Content-Type must be utf-8") as refused:
         read({"inputs": COLUMNS}, content_type)
     assert refused.value.status == 415

@@ -3,7 +3,8 @@
 from champion.data.column import Column, describe
 from champion.data.columnar import Columnar
 from champion.data.dataset import Dataset, Summary
-from champion.data.delimited import MISSING, Delimited
+from champion.data.delimited import Delimited
 from champion.data.loading import load, open_table
+from champion.data.schema import Rows, Schema
 
-__all__ = ["MISSING", "Column", "Columnar", "Dataset", "Delimited", "Summary", "describe", "load", "open_table"]
+__all__ = ["Column", "Columnar", "Dataset", "Delimited", "Rows", "Schema", "Summary", "describe", "load", "open_table"]

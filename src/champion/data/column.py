@@ -1,22 +1,25 @@
 """Decides what a column is to those who learn from it, and whether it can teach anything; cells.py reads its values."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from champion.data.reading import Reading
 
 NUMBER, BOOLEAN, CATEGORY, TEXT, DATE = "number", "boolean", "category", "text", "date"
 KINDS = (NUMBER, BOOLEAN, CATEGORY, TEXT, DATE)
 FEW = 20  # rows, below which a column whose values all differ says nothing about what it is
-WORDS = 2.5  # on average, from which cells are sentences rather than names of categories
+NAMELESS = ("column 1", "Unnamed: 0", "__index_level_0__")  # what an index that pandas saved is called
 
 
 @dataclass(frozen=True)
 class Column:
     """What is known of a column: its kind, or None where it is left out, and the facts that people look for.
 
-    `holds` describes its values, `missing` is the share of rows without one, `why` says why it is left out, and
-    `date_format` how its dates are written where that isn't ISO 8601.
+    `holds` describes its values, `missing` is the share of rows without one, `why` says why it is left out, `note` what
+    is worth knowing of how it was read, and `reading` how it is read wherever it comes from, if it is used.
     """
 
     name: str
@@ -24,37 +27,22 @@ class Column:
     holds: str
     missing: float
     why: str = ""
-    date_format: str = ""
+    note: str = ""
+    reading: "Reading | None" = None
 
 
-def describe(values: pd.Series, *, kind: str | None = None, date_format: str = "") -> Column:
-    """Describe a column of a table: its kind follows from its dtype, and for text from what is written there.
-
-    `kind` is the one that was asked for, if any; without it columns are left out that can't teach anything.
-    """
+def describe(values: pd.Series, *, kind: str, asked: bool = False) -> Column:
+    """Describe a column of this kind; one that wasn't `asked` for is left out where it can't teach anything."""
     present = values.dropna()
-    found = kind or _kind(values, present)
-    why = "" if kind else _why_left_out(found, present, n_rows=len(values))
+    why = "" if asked else _why_left_out(kind, present, n_rows=len(values))
     missing = 1 - len(present) / len(values) if len(values) else 0.0
-    return Column(str(values.name), None if why else found, _holds(found, present), missing, why, date_format)
-
-
-def _kind(values: pd.Series, present: pd.Series) -> str:
-    if pd.api.types.is_bool_dtype(values) or (len(present) and set(map(type, present.iloc[:FEW])) == {bool}):
-        return BOOLEAN
-    if pd.api.types.is_datetime64_dtype(values):
-        return DATE
-    if pd.api.types.is_numeric_dtype(values):
-        return NUMBER
-    distinct = present.unique()
-    words = np.mean([word.count(" ") + 1 for word in distinct[:1000]]) if len(distinct) else 0
-    return TEXT if words >= WORDS and len(distinct) > max(FEW, 0.1 * len(present)) else CATEGORY
+    return Column(str(values.name), None if why else kind, _holds(kind, present), missing, why)
 
 
 def _why_left_out(kind: str, present: pd.Series, *, n_rows: int) -> str:
     if present.empty:
         return "empty"
-    if len(present) == n_rows and _is_constant(present):
+    if len(present) == n_rows and (present == present.iloc[0]).all():
         return "one value"
     if len(present) < FEW:
         return ""
@@ -65,13 +53,9 @@ def _why_left_out(kind: str, present: pd.Series, *, n_rows: int) -> str:
     return ""
 
 
-def _is_constant(present: pd.Series) -> bool:
-    return bool((present == present.iloc[0]).all())
-
-
 def _is_index(present: pd.Series, *, n_rows: int) -> bool:
-    """Tell whether the values are consecutive whole numbers, one for each row, in any order."""
-    if len(present) < n_rows or present.max() - present.min() != n_rows - 1:
+    """Tell whether the values are whole numbers, one for each row in any order: consecutive ones, or an index's."""
+    if len(present) < n_rows or (present.name not in NAMELESS and present.max() - present.min() != n_rows - 1):
         return False
     return bool((present % 1 == 0).all()) and present.is_unique
 

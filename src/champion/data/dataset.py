@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from champion.data.column import Column
+from champion.memory import give_back
 from champion.redaction import redact
 from champion.task import Task, key
 
@@ -64,7 +65,7 @@ class Dataset:
     def row_hashes(self) -> np.ndarray:
         """A whole number for each row, of shape (n_rows,), that is the same wherever the same values stand."""
         hashes = pd.util.hash_pandas_object(self.table, index=False).to_numpy()
-        pa.default_memory_pool().release_unused()  # what text took meanwhile
+        give_back()  # what text took meanwhile
         return hashes
 
     @cached_property
@@ -95,13 +96,9 @@ class Dataset:
 
     def take(self, rows: np.ndarray) -> "Dataset":
         """Return the rows at these positions, in this order."""
-        return replace(
-            self,
-            X=self.X.iloc[rows],
-            y=self.y.iloc[rows],
-            time=None if self.time is None else self.time.iloc[rows],
-            group=None if self.group is None else self.group.iloc[rows],
-        )
+        parts = {"X": self.X, "y": self.y, "time": self.time, "group": self.group}
+        taken: dict[str, Any] = {name: part.iloc[rows] for name, part in parts.items() if part is not None}
+        return replace(self, **taken)
 
     def __len__(self) -> int:
         return len(self.y)

@@ -4,94 +4,72 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from champion.data.lines import UTF_8, Row, damaged, find_encoding, open_rows
-from champion.data.remedy import override
 from champion.data.source import Source
-from champion.errors import ConfigError, DataError, shorten
+from champion.errors import ConfigError, DataError
+from champion.remedy import override
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "|"}
 SPELLED = {"\\t": "\t", "tab": "\t"}  # as a shell passes it
 SAMPLE = 100  # rows that the separator must fit
-# What pandas takes for a missing value.
-MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"]
-MISSING += ["NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 BLOCK = 2**26  # bytes parsed at a time: smaller ones leave memory in pieces
 BATCH = 2**20  # of those that are let go of one by one; Arrow reads 32 ahead, and no row may be longer
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """A CSV file: how it is written, the lines its header takes, the names in it, and the words for a missing value."""
+    """A CSV file: how it is written, the lines its header takes, and the names in it."""
 
     source: Source
     encoding: str
     sep: str
     header_lines: int
     names: list[str]
-    missing: list[str]
+    has_rows: bool
 
     def read(self) -> pa.Table:
-        """Return all rows, every column as text with nulls; raise DataError naming the line that breaks a rule."""
-        table = self._parsed(
-            lambda stream, options: arrow_csv.read_csv(stream, **options),
-            block=BLOCK,
-            null_values=[*MISSING, *self.missing],
-        )
+        """Return all rows, every cell as written; raise DataError naming the line that breaks a rule."""
+        table = self._parsed(arrow_csv.read_csv, block=BLOCK)
         self._check_end(table)
         return table
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows some thousands at a time, every cell as written: the file may be larger than memory."""
-        reader = self._parsed(
-            lambda stream, options: arrow_csv.open_csv(stream, **options), block=BATCH, null_values=[]
-        )
-        while True:
-            try:
-                batch = self._answered(reader.read_next_batch)
-            except StopIteration:
-                return
+        """Yield the rows some thousands at a time: the file may be larger than memory, and have none."""
+        if not self.has_rows:
+            return
+        reader = self._parsed(arrow_csv.open_csv, block=BATCH)
+        while (batch := self._answered(lambda: next(reader, None))) is not None:
             self._check_end(batch)
             yield batch
 
-    def line(self, row: int) -> int:
-        """Return the line of the file in which the row with this number from 0 begins."""
-        with open_rows(self.source, encoding=self.encoding, sep=self.sep) as rows:
-            return next(found.first for found in islice(rows, row + 1, None))
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, all of them text."""
+        return pa.schema([(name, pa.string()) for name in self.names])
 
     def where(self, row: int) -> str:
         """Return the name of the row with this number from 0, as in "houses.csv, line 7"."""
-        return f"{self.source.shown}, line {self.line(row)}"
+        with open_rows(self.source, encoding=self.encoding, sep=self.sep) as rows:
+            return f"{self.source.shown}, line {next(found.first for found in islice(rows, row + 1, None))}"
 
-    def _parsed(
-        self, parse: Callable[[pa.NativeFile, dict[str, Any]], Result], *, block: int, null_values: list[str]
-    ) -> Result:
-        compression = "gzip" if self.source.format == "gzip" else None
-        options = {
-            "read_options": arrow_csv.ReadOptions(
-                column_names=self.names,
-                skip_rows=self.header_lines,
-                encoding="utf8" if self.encoding == UTF_8 else self.encoding,
-                block_size=block,
-            ),
-            "parse_options": arrow_csv.ParseOptions(delimiter=self.sep, newlines_in_values=True),
-            "convert_options": arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in self.names},
-                null_values=null_values,
-                strings_can_be_null=bool(null_values),
-            ),
-        }
-        return self._answered(lambda: parse(pa.input_stream(str(self.source.file), compression=compression), options))
+    def _parsed(self, parse: Callable[..., Any], *, block: int) -> Any:
+        rows = arrow_csv.ReadOptions(block_size=block, skip_rows=self.header_lines, column_names=self.names)
+        rows.encoding = "utf8" if self.encoding == UTF_8 else self.encoding
+        cells = arrow_csv.ParseOptions(delimiter=self.sep, newlines_in_values=True)
+        text = arrow_csv.ConvertOptions(column_types=self.schema)
+        packed = "gzip" if self.source.format == "gzip" else None
+        opened = partial(pa.input_stream, str(self.source.file), compression=packed)
+        return self._answered(lambda: parse(opened(), rows, cells, text))
 
-    def _answered(self, work: Callable[[], Result]) -> Result:
+    def _answered(self, work: Callable[[], Any]) -> Any:
         try:
             return work()
         except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
@@ -124,12 +102,10 @@ class Delimited:
         return DataError(f"{says}. Put cells that hold a {_name(self.sep)} in quotes, or correct the line.")
 
 
-def open_delimited(
-    source: Source, *, sep: str | None = None, encoding: str | None = None, missing: Sequence[str] = ()
-) -> Delimited:
+def open_delimited(source: Source, *, sep: str | None = None, encoding: str | None = None) -> Delimited:
     """Find out how the file is written where that isn't given: its encoding by its mark, its separator by trying.
 
-    Raises DataError for a file without a header line or rows below it, and for two columns of one name.
+    Raises DataError for a file without a header line, and for two columns of one name.
     """
     codec = find_encoding(source, encoding)
     separator = _separator(source, codec) if sep is None else SPELLED.get(sep, sep)
@@ -145,17 +121,15 @@ def open_delimited(
     if any("\0" in name for name in header.cells):
         raise DataError(f"{here}: it holds NUL bytes. Is it saved as UTF-16? data.encoding=utf-16-le reads that.")
     header.cells[0] = header.cells[0].removeprefix("\ufeff")
-    if below is None:
-        raise DataError(f"data.path: {source.shown} has column names but no rows below them.")
-    return Delimited(source, codec, separator, header.last, name_columns(header.cells, where=here), list(missing))
+    return Delimited(source, codec, separator, header.last, name_columns(header.cells, where=here), below is not None)
 
 
 def name_columns(names: Sequence[str], *, where: str) -> list[str]:
-    """Return the names of all columns: one without a name is called after its place, as in "column 4".
+    """Return the names of all columns without blanks around them: one that has none is called after its place.
 
     Raises DataError where two have the same name.
     """
-    named = [name if name.strip() else f"column {place}" for place, name in enumerate(names, start=1)]
+    named = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
     name, times = Counter(named).most_common(1)[0] if named else ("", 0)
     if times > 1:
         raise DataError(f"{where}: {times} columns are called '{name}'. Give each column a name of its own.")
@@ -172,9 +146,7 @@ def check_separated(table: Delimited, *, target: str) -> None:
         mark for pair in beside for mark in pair if mark
     ]
     if others:
-        says = (
-            f"{table.source.shown}, line 1: there is no {_name(table.sep)} in the header line {shorten(table.names)!r}"
-        )
+        says = f"{table.source.shown}, line 1: there is no {_name(table.sep)} in the header line {header!r}"
         fitting = " or ".join(override("data.sep", "tab" if sep == "\t" else sep) for sep in others[:3])
         raise DataError(f"{says}. Name what stands between its columns, as in {fitting}.")
 

@@ -6,9 +6,8 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import IO
 
@@ -101,17 +100,8 @@ def _undecodable(source: Source, encoding: str) -> DataError:
 
 
 def _undecodable_line(source: Source, encoding: str) -> int:
-    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
-    with _bytes(source) as stream:
-        for part in chain(iter(partial(stream.read, 2**16), b""), [b""]):
-            try:
-                line += _breaks(decoder.decode(part, not part))
-            except UnicodeDecodeError as error:
-                return line + _breaks(error.object[: error.start].decode(error.encoding, errors="ignore"))
-            except UnicodeError:
-                break
-    return line
-
-
-def _breaks(text: str) -> int:
-    return max(text.count("\n"), text.count("\r"))
+    with _bytes(source) as stream, suppress(UnicodeError):  # of a mark that is missing
+        buffered = io.BufferedReader(stream, 2**16)  # type: ignore[type-var]
+        text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
+        return next((number for number, line in enumerate(text, start=1) if "\ufffd" in line), 1)
+    return 1

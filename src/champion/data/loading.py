@@ -1,20 +1,24 @@
 """Decides how a file becomes a dataset: its columns are read one by one, described, and given their parts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from champion.data import cells, target_column
+from champion.data import target_column
 from champion.data.column import Column, describe
 from champion.data.columnar import Columnar, open_columnar
 from champion.data.dataset import Dataset
 from champion.data.delimited import Delimited, check_separated, open_delimited
+from champion.data.inference import Inferred, Where, infer
+from champion.data.reading import MISSING, Reading
 from champion.data.roles import Roles, listed, read_roles
 from champion.data.source import Source, open_source
-from champion.data.written import Where
+from champion.data.target_column import complete
 from champion.errors import ConfigError, DataError
+from champion.memory import give_back
 
 
 def load(
@@ -27,6 +31,7 @@ def load(
     drop: Sequence[str] = (),
     kinds: Mapping[str, Sequence[str]] | None = None,
     missing: Sequence[str] = (),
+    literal: Sequence[str] = (),
     time: str | None = None,
     group: str | None = None,
     sample: int | None = None,
@@ -39,18 +44,22 @@ def load(
     Raises DataError where the file can't be read or learned from, and ConfigError for an option that can't be meant.
     """
     target_column.check(task)
-    roles = read_roles(target=target, drop=drop, kinds=kinds, time=time, group=group)
+    roles = read_roles(target=target, drop=drop, kinds=kinds, literal=literal, time=time, group=group)
     _check_options(sample=sample, decimal=decimal)
     with open_source(str(path)) as source:
-        file = open_table(source, sep=sep, encoding=encoding, missing=listed(missing))
+        file = open_table(source, sep=sep, encoding=encoding)
+        if not file.has_rows:
+            raise DataError(f"data.path: {source.shown} has column names but no rows below them.")
         if isinstance(file, Delimited):
             check_separated(file, target=roles.target)
         roles.check(file.names, source=source.shown)
-        values, columns, rows = _columns(file, roles, decimal=decimal, sample=sample)
-        where = _where(file, rows)
-        y, chosen = target_column.learnable(values.pop(roles.target), task=task, source=source.shown, where=where)
+        words = Reading("", "", missing=tuple(listed(missing)), decimal=decimal)
+        values, columns, written, rows = _columns(file, roles, words, sample=sample)
+        where: Where = file.where if rows is None else lambda row: file.where(int(rows[row]))
+        predicted = values.pop(roles.target)
+        y, chosen = target_column.learnable(predicted, written, task=task, source=source.shown, where=where)
         times = _time(values[roles.time], where) if roles.time else None
-        groups = _complete(values[roles.group], "data.group", where) if roles.group else None
+        groups = complete(values[roles.group], where, key="data.group") if roles.group else None
         return Dataset(
             name=name or source.name,
             source=source.address,
@@ -72,17 +81,13 @@ def _features(values: dict[str, pd.Series], columns: Sequence[Column], *, target
         raise DataError(f"{source.shown} has no column beside the target '{target}' to predict it from.{left_out}")
     X = pd.DataFrame({name: values[name] for name in used})
     values.clear()
-    pa.default_memory_pool().release_unused()
+    give_back()
     return X
 
 
-def open_table(
-    source: Source, *, sep: str | None = None, encoding: str | None = None, missing: Sequence[str] = ()
-) -> Delimited | Columnar:
+def open_table(source: Source, *, sep: str | None = None, encoding: str | None = None) -> Delimited | Columnar:
     """Open the file as what it is; raise DataError where it is no table."""
-    if source.format == "parquet":
-        return open_columnar(source, missing=missing)
-    return open_delimited(source, sep=sep, encoding=encoding, missing=missing)
+    return open_columnar(source) if source.format == "parquet" else open_delimited(source, sep=sep, encoding=encoding)
 
 
 def _check_options(*, sample: int | None, decimal: str) -> None:
@@ -93,15 +98,18 @@ def _check_options(*, sample: int | None, decimal: str) -> None:
 
 
 def _columns(
-    file: Delimited | Columnar, roles: Roles, *, decimal: str, sample: int | None
-) -> tuple[dict[str, pd.Series], list[Column], np.ndarray | None]:
-    """Return the values of each column that is read, what is known of each but the target, and which rows were drawn.
+    file: Delimited | Columnar, roles: Roles, words: Reading, *, sample: int | None
+) -> tuple[dict[str, pd.Series], list[Column], pa.ChunkedArray, np.ndarray | None]:
+    """Return the values of each column that is read, what is known of each but the target, its cells, and which rows.
+
+    `words` says what is known of all text: its mark of decimals, and which words mean nothing.
 
     Columns are described as they are in the whole file, and let go of one by one: all of them as text take much memory.
     """
     table = file.read()
     rows, left = _drawn(table.num_rows, sample), dict(zip(table.column_names, table.columns, strict=True))
     del table
+    target = left[roles.target] if rows is None else left[roles.target].take(rows)
     values: dict[str, pd.Series] = {}
     columns: list[Column] = []
     for name in file.names:
@@ -109,18 +117,22 @@ def _columns(
         if name in roles.unread:
             columns.append(Column(name, None, "", 0.0, "data.drop"))
             continue
-        found, date_format = cells.read(name, written, kind=kind, decimal=decimal, where=file.where)
+        is_literal = name in roles.literal or isinstance(file, Columnar)  # whose gaps have a type, and are no words
+        present = tuple(word for word in MISSING if is_literal and word and word not in words.missing)
+        found = infer(replace(words, name=name, present=present), written, asked=kind, where=file.where)
         if name != roles.target:
-            columns.append(_described(found, roles, kind=kind, date_format=date_format))
-        values[name] = found if rows is None else found.take(rows).reset_index(drop=True)
-    return values, columns, rows
+            columns.append(_described(found, roles, asked=kind is not None))
+        values[name] = found.values if rows is None else found.values.take(rows).reset_index(drop=True)
+    return values, columns, target, rows
 
 
-def _described(values: pd.Series, roles: Roles, *, kind: str | None, date_format: str) -> Column:
+def _described(found: Inferred, roles: Roles, *, asked: bool) -> Column:
     """Describe a column; one that names groups is left out: what will be predicted belongs to groups never seen."""
-    found = describe(values, kind=kind, date_format=date_format)
-    why = "data.group" if found.name == roles.group else "data.drop" if found.name in roles.drop else ""
-    return Column(found.name, None, found.holds, found.missing, why) if why else found
+    column = describe(found.values, kind=found.reading.kind, asked=asked)
+    why = "data.group" if column.name == roles.group else "data.drop" if column.name in roles.drop else ""
+    if why:
+        return Column(column.name, None, column.holds, column.missing, why)
+    return replace(column, note=found.note, reading=found.reading if column.kind else None)
 
 
 def _drawn(n_rows: int, sample: int | None) -> np.ndarray | None:
@@ -130,26 +142,10 @@ def _drawn(n_rows: int, sample: int | None) -> np.ndarray | None:
     return np.sort(np.random.default_rng(0).choice(n_rows, sample, replace=False))
 
 
-def _where(file: Delimited | Columnar, rows: np.ndarray | None) -> Where:
-    """Return what names a row of the file by its number among those drawn."""
-
-    def drawn(row: int) -> str:
-        return file.where(int(rows[row]))  # type: ignore[index]
-
-    return file.where if rows is None else drawn
-
-
 def _time(values: pd.Series, where: Where) -> pd.Series:
-    moments = _complete(values, "data.time", where)
+    moments = complete(values, where, key="data.time")
     is_number = pd.api.types.is_numeric_dtype(moments) and not pd.api.types.is_bool_dtype(moments)
     if not is_number and not pd.api.types.is_datetime64_dtype(moments):
         says = f"data.time '{moments.name}' must hold dates or numbers, but here {str(moments.iloc[0])!r}"
         raise DataError(f"{where(0)}: {says}. Choose another column, or write its dates as 2024-05-31.")
     return moments
-
-
-def _complete(values: pd.Series, key: str, where: Where) -> pd.Series:
-    if (absent := values.isna().to_numpy()).any():
-        here = where(int(np.argmax(absent)))
-        raise DataError(f"{here}: {key} '{values.name}' must have a value in every row. Fill it in, or remove the row.")
-    return values

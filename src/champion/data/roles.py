@@ -3,19 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from champion.data.column import CATEGORY, KINDS
+from champion.data.column import CATEGORY, KINDS, NUMBER
 from champion.errors import ConfigError, DataError, did_you_mean, shorten
 
 Names = Sequence[str] | str | None  # a list of the config, which may be null, or a single name without brackets
+OF_TARGET = ("data.target", f"data.kinds.{CATEGORY}", f"data.kinds.{NUMBER}", "data.literal")
+Kinds = Mapping[str, Names] | None
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The names of columns that the config tells something about; `kinds` are those that were asked for."""
+    """The names of columns that the config tells something about; `kinds` are those that were asked for.
+
+    In `literal` ones NA and its like are words.
+    """
 
     target: str
     drop: list[str]
     kinds: dict[str, str]
+    literal: list[str]
     time: str | None
     group: str | None
 
@@ -30,32 +36,32 @@ class Roles:
             if name not in names:
                 hint = did_you_mean(name, names)
                 raise DataError(f"{key} '{name}' is not a column of {source}.{hint} Columns: {shorten(names)}.")
-            if name == self.target and key not in ("data.target", f"data.kinds.{CATEGORY}"):
+            if name == self.target and key not in OF_TARGET:
                 raise DataError(f"{key} holds '{name}', which is the target. Take it from {key}.")
 
     def _given(self) -> Iterable[tuple[str, str]]:
-        yield "data.target", self.target
-        yield from (("data.drop", name) for name in self.drop)
+        named = {"data.target": [self.target], "data.drop": self.drop, "data.literal": self.literal}
+        named |= {"data.time": [self.time or ""], "data.group": [self.group or ""]}
         yield from ((f"data.kinds.{kind}", name) for name, kind in self.kinds.items())
-        yield from ((key, name) for key, name in (("data.time", self.time), ("data.group", self.group)) if name)
+        yield from ((key, name) for key, names in named.items() for name in names if name)
 
 
 def read_roles(
-    *, target: str, drop: Names, kinds: Mapping[str, Names] | None, time: str | None, group: str | None
+    *, target: str, drop: Names, kinds: Kinds, literal: Names = None, time: str | None, group: str | None
 ) -> Roles:
     """Read the keys of the config; raise ConfigError where they contradict each other."""
     if time is not None and group is not None:
         raise ConfigError("data.time and data.group can't be given together: rows are split by one of them.")
     # The command line reads 2024 as a number, a header line doesn't.
-    own_time, own_group = (None if name is None else str(name) for name in (time, group))
-    return Roles(str(target), listed(drop), _kinds(kinds or {}), own_time, own_group)
+    own_time, own_group = (None if name is None else str(name).strip() for name in (time, group))
+    return Roles(str(target).strip(), listed(drop), _kinds(kinds or {}), listed(literal), own_time, own_group)
 
 
 def listed(names: Names) -> list[str]:
-    """Return the names of a list, of a single one, or of none."""
+    """Return the names of a list, of a single one, or of none, without blanks around them."""
     if names is None:
         return []
-    return [names] if isinstance(names, str) else [str(name) for name in names]
+    return [str(name).strip() for name in ([names] if isinstance(names, str) else names)]
 
 
 def _kinds(kinds: Mapping[str, Names]) -> dict[str, str]:

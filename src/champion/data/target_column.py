@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from champion.data.remedy import override
-from champion.data.written import EXACT, Where
+from champion.data.inference import Where
+from champion.data.reading import EXACT
 from champion.errors import ConfigError, DataError, did_you_mean
-from champion.task import MULTICLASS, NAMES, REGRESSION, Task, classification
+from champion.remedy import override
+from champion.task import MULTICLASS, NAMES, REGRESSION, Task, classification, regression
 
 FEW_NUMBERS = 10  # whole numbers so few are taken for the names of classes
 MOST_CLASSES = 100  # of text, beyond which it is no label
@@ -21,14 +23,15 @@ def check(task: str | None) -> None:
         )
 
 
-def learnable(values: pd.Series, *, task: str | None, source: str, where: Where) -> tuple[pd.Series, Task]:
+def learnable(
+    values: pd.Series, written: pa.ChunkedArray, *, task: str | None, source: str, where: Where
+) -> tuple[pd.Series, Task]:
     """Return the target as numbers or labels, and the task that it sets; `where` names a row of the file.
 
-    Raises DataError for a row without a value, for a value that is the same everywhere, and for text where `task` asks
-    for numbers.
+    `written` are the cells that the values, of shape (n_rows,), were read from. Raises DataError for a row without a
+    value, for a value that is the same everywhere, and for text where `task` asks for numbers.
     """
-    _check_complete(values, where)
-    y = _labels(values)
+    y = _labels(complete(values, where, key="data.target", written=written))
     named = f"data.target '{y.name}' of {source}"
     if pd.api.types.is_datetime64_dtype(y):
         raise DataError(f"{named} holds dates, and only numbers and classes are predicted. Choose another column.")
@@ -37,15 +40,24 @@ def learnable(values: pd.Series, *, task: str | None, source: str, where: Where)
         only = f"it is {classes[0]!r} in {'every row' if len(y) > 1 else 'its only row'}"
         raise DataError(f"{named} can't be learned: {only}. Choose another column, or add rows that differ.")
     if (task or _guess(y, classes)) == REGRESSION:
-        return _numbers(y, where), Task(REGRESSION)
+        numbers = _numbers(y, where)
+        return numbers, regression(numbers.to_numpy())
     return y, _classes(y, classes, task=task, named=named)
 
 
-def _check_complete(values: pd.Series, where: Where) -> None:
+def complete(values: pd.Series, where: Where, *, key: str, written: pa.ChunkedArray | None = None) -> pd.Series:
+    """Return the values of a column that `key` names; raise DataError unless every row has one.
+
+    `written` are the cells that they were read from, where one of them may be a word.
+    """
     if (absent := values.isna().to_numpy()).any():
-        says = f"data.target '{values.name}' must have a value in every row, but here it has none"
+        row = int(np.argmax(absent))
         others = f", as in {absent.sum() - 1:,} other rows" if absent.sum() > 1 else ""
-        raise DataError(f"{where(int(np.argmax(absent)))}: {says}{others}. Fill it in, or remove the row.")
+        word = str(written[row].as_py() or "").strip()[:80] if written is not None else ""
+        remedy = f" {override('data.literal', [str(values.name)])} says that {word} is a value." if word else ""
+        says = f"{key} '{values.name}' must have a value in every row, but here it has none{others}"
+        raise DataError(f"{where(row)}: {says}. Fill it in, or remove the row.{remedy}")
+    return values
 
 
 def _labels(values: pd.Series) -> pd.Series:
@@ -74,7 +86,7 @@ def _classes(y: pd.Series, classes: tuple[str | int | bool, ...], *, task: str |
     if len(classes) > MOST_CLASSES:
         raise DataError(
             f"{holds} in {len(y):,} rows: too many for classes (at most {MOST_CLASSES}), and no numbers"
-            " of something. Choose another column, or task=regression where they are numbers."
+            f" of something. Choose another column, or {override('data.kinds.number', [str(y.name)])} where they are."
         )
     found = classification(classes)
     if task not in (None, found.name):

@@ -7,7 +7,7 @@ import numpy as np
 
 from champion import evaluation, registry, tracking
 from champion.data import Dataset
-from champion.errors import ModelError
+from champion.errors import ChampionError, ModelError
 from champion.finalist import Finalist
 from champion.pipeline import predict
 from champion.promotion import rows, wording
@@ -15,7 +15,6 @@ from champion.promotion.comparison import Comparison, compare
 from champion.promotion.rows import Counted
 from champion.promotion.rule import Rule
 from champion.registry import Stored, Version
-from champion.schema import KINDS
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,11 @@ def _decide(
         return Decision(True, f"Champion, as {opponent} can't be loaded: {error}")
     try:
         theirs = evaluation.losses(test.y, predict(stored.pipeline, test.X, task=test.task), test.task)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).partition("\n")[0]
-        return Decision(False, f"Champion {opponent} can't be scored on these columns as {test.task.name}: {reason}")
+    except (ChampionError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        says = f"Champion {opponent} can't be scored on these columns as {test.task.name}: {reason}"
+        command = registry.promote_command(challenger.name, challenger.version)
+        return Decision(False, f"{says}. `{command}` lets this one follow it, another registered_model keeps both.")
     counted = _count(test, champion, stored)
     if not counted.enough:
         return Decision(False, _too_few(challenger, counted))
@@ -127,7 +128,7 @@ def _learned_by(version: Version) -> np.ndarray | None:
 
 def _same_columns(test: Dataset, stored: Stored) -> bool:
     """Tell whether equal rows have equal hashes: with another column, or 3.0 for 3, they haven't."""
-    theirs = [(column.name, KINDS[column.type].dtype) for column in stored.schema.columns]
+    theirs = [(column.name, column.dtype) for column in stored.schema.columns]
     return theirs == [(str(name), str(dtype)) for name, dtype in test.X.dtypes.items()]
 
 

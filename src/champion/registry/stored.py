@@ -12,10 +12,10 @@ from mlflow.models import Model
 from sklearn.pipeline import Pipeline
 
 from champion import persistence
+from champion.data import Schema
 from champion.errors import ModelError
 from champion.pipeline import predict
 from champion.registry.version import Version
-from champion.schema import DATE_FORMATS, KINDS, Column, Schema
 from champion.task import Task, classification
 
 # What is gone is said by the error; MLflow says it in a line of its own before.
@@ -24,11 +24,15 @@ logging.getLogger("mlflow.store.artifact.artifact_repo").setLevel(logging.WARNIN
 
 @dataclass(frozen=True)
 class Stored:
-    """What a version's files hold: the pipeline, the columns that it wants, and example rows that show them."""
+    """What a version's files hold: the pipeline, and example rows as they may be sent."""
 
     pipeline: Pipeline
-    schema: Schema
     example: pd.DataFrame
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that the pipeline takes: its first step."""
+        return self.pipeline[0]  # type: ignore[no-any-return]
 
     @property
     def task(self) -> Task:
@@ -49,16 +53,11 @@ def load(version: Version) -> Stored:
             example = saved.load_input_example(files)
         except (MlflowException, OSError) as error:
             raise ModelError(f"The input example of {version.uri} doesn't fit its signature: {error}") from error
-        if saved.signature is None or example is None:
-            raise ModelError(f"{version.uri} has no signature or no input example; models saved by champion have both.")
-        formats = (saved.metadata or {}).get(DATE_FORMATS, {})
-        columns = [
-            Column(column.name, str(column.type.name), column.required, formats.get(column.name, ""))
-            for column in saved.signature.inputs
-        ]
-        if strange := [column.name for column in columns if column.type not in KINDS]:
-            raise ModelError(f"{version.uri} wants columns of types that can't be served: {', '.join(strange)}.")
-        return Stored(persistence.load(files), Schema(columns), example)
+        pipeline = persistence.load(files)
+        if example is None or not isinstance(pipeline, Pipeline) or not isinstance(pipeline[0], Schema):
+            says = "has no input example, or doesn't say how its columns are read"
+            raise ModelError(f"{version.uri} {says}; models saved by champion do. Train it again.")
+        return Stored(pipeline, example)
 
 
 def try_out(version: Version) -> Stored:

@@ -18,7 +18,6 @@ from champion.errors import ConfigError, DataError
 Write: TypeAlias = Callable[[pa.RecordBatch], None]
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
-GROUP = 2**25  # bytes of rows that Parquet keeps together
 BROKEN_PIPE = 141  # the status that a shell gives to a command whose reader, such as `head`, has seen enough
 
 
@@ -53,8 +52,8 @@ def open_output(file: Path | None, schema: pa.Schema, *, sep: str, decimal: str)
         return
     with _draft(file) as draft, draft.open("wb") as stream:
         if file.name.endswith(".parquet"):
-            with _parquet(stream, schema) as write:
-                yield write
+            with parquet.ParquetWriter(stream, schema) as writer:
+                yield writer.write_batch
         elif file.name.endswith(".gz"):
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=stream, mtime=0) as packed:
                 yield _csv(packed, schema, sep=sep, decimal=decimal)  # type: ignore[arg-type]
@@ -109,21 +108,3 @@ def _cells(cells: pa.Array, decimal: str) -> list[Any]:
     if pa.types.is_floating(cells.type) and decimal != ".":
         return [None if value is None else str(value).replace(".", decimal) for value in values]
     return values
-
-
-@contextmanager
-def _parquet(stream: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
-    waiting: list[pa.RecordBatch] = []
-
-    def flush() -> None:
-        writer.write_table(pa.Table.from_batches(waiting, schema=schema))
-        waiting.clear()
-
-    def write(batch: pa.RecordBatch) -> None:
-        waiting.append(batch)
-        if sum(part.nbytes for part in waiting) > GROUP:
-            flush()
-
-    with parquet.ParquetWriter(stream, schema) as writer:
-        yield write
-        flush()

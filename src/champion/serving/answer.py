@@ -1,12 +1,15 @@
 """Decides what an answer looks like: JSON, and for whatever is refused one object that says what to mend."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from champion.data.column import DATE
+from champion.data.date import ISO_8601
+from champion.data.reading import Reading
 from champion.task import Task, key
 
 CODES = {  # as MLflow calls them
@@ -59,6 +62,12 @@ class Input(BaseModel):
     type: str
     required: bool
     date_format: str | None = Field(default=None, description="How a date may be written beside ISO 8601.")
+
+    @classmethod
+    def of(cls, column: Reading) -> Self:
+        """Describe a column."""
+        date_format = column.date_format if column.kind == DATE and column.date_format != ISO_8601 else None
+        return cls(name=column.name, type=column.type, required=column.required, date_format=date_format)
 
 
 class ModelCard(BaseModel):

@@ -16,14 +16,24 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from champion.data import Rows, Schema
 from champion.errors import OverloadError, RequestError
-from champion.schema import Rows, Schema
 from champion.serving import openapi, payload
-from champion.serving.answer import Health, ModelCard, Predictions, Refusal, Versions, json, predictions_of, refusal
+from champion.serving.answer import (
+    Health,
+    Input,
+    ModelCard,
+    Predictions,
+    Refusal,
+    Versions,
+    json,
+    predictions_of,
+    refusal,
+)
 from champion.serving.batch import Batcher
 from champion.serving.body import Reader
 from champion.serving.follow import Follower
-from champion.serving.gate import Gate, naming
+from champion.serving.gate import Gate, about, naming
 from champion.serving.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -48,8 +58,9 @@ class Server:
     async def invocations(self, request: Request) -> Response:
         """Predict every row of the body: one of MLflow's JSON forms, or CSV with a header line.
 
-        Values may be missing where the model's columns say so. A category that training never saw is no error: it
-        counts as none of those it saw.
+        Values may be missing where the model's columns say so. Text stands for what it says, as in CSV. A category that
+        training never saw is no error: it counts as none of those it saw, and the header X-Unseen-Categories names its
+        column.
         """
         async with self._bodies.read(request) as content:
             model = self._follower.current  # the request stays this model's, whichever takes over meanwhile
@@ -57,8 +68,8 @@ class Server:
             rows = self._read(*said) if len(content) <= SMALL_BODY else await run_in_threadpool(self._read, *said)
             batcher = self._small if rows.n_rows <= self._limits["max_batch_rows"] else self._large
             predictions = await batcher.predict(model, rows)
-        self._metrics.rows.labels(model.version.version).inc(rows.n_rows)
-        return json(predictions_of(model.stored.task, predictions), headers=naming(model.version))
+        self._metrics.count_rows(model.version.version, rows)
+        return json(predictions_of(model.stored.task, predictions), headers={**naming(model.version), **about(rows)})
 
     async def ping(self) -> Response:
         """Say that the server is up."""
@@ -79,7 +90,7 @@ class Server:
         """Describe the model that is served, and the columns that it wants."""
         served = self._follower.current
         task, columns = served.stored.task, served.stored.schema.columns
-        inputs = [{key: value for key, value in asdict(column).items() if value != ""} for column in columns]
+        inputs = [Input.of(column).model_dump(exclude_none=True) for column in columns]
         return json({**asdict(served.version), "task": task.name, "classes": list(task.classes), "inputs": inputs})
 
     async def prometheus(self) -> Response:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from champion.data import Rows
 from champion.errors import OverloadError
-from champion.schema import Rows
 from champion.serving.model import ServedModel
 
 

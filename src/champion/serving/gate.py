@@ -2,17 +2,21 @@
 
 import hmac
 import time
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from champion.data import Rows
 from champion.registry import Version
 from champion.serving.answer import refusal
 from champion.serving.follow import Follower
 from champion.serving.metrics import Metrics
 
-NAME, VERSION = "X-Model-Name", "X-Model-Version"
+NAME, VERSION, UNSEEN = "X-Model-Name", "X-Model-Version", "X-Unseen-Categories"
 STRANGER = refusal(
     "The header Authorization must say 'Bearer', a space, and the token that the server was started with.",
     status=401,
@@ -21,9 +25,19 @@ STRANGER = refusal(
 OPEN = ("/ping", "/health")  # for load balancers, which hold no token
 
 
-def naming(version: Version) -> dict[str, str]:
+def naming(version: Version) -> Mapping[str, str]:
     """Return the headers that name a version."""
-    return {NAME: quote(version.name), VERSION: str(version.version)}
+    return _naming(version.name, version.version)
+
+
+@lru_cache(16)
+def _naming(name: str, number: int) -> Mapping[str, str]:
+    return MappingProxyType({NAME: quote(name), VERSION: str(number)})
+
+
+def about(rows: Rows) -> dict[str, str]:
+    """Return the header that names the columns whose categories training never saw, where there are some."""
+    return {UNSEEN: ",".join(map(quote, rows.unseen))} if rows.unseen else {}
 
 
 class Gate:

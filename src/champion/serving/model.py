@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from champion import registry
+from champion.data import Rows
 from champion.errors import ModelError
 from champion.registry import CHAMPION, Stored, Version
-from champion.schema import Rows
 from champion.serving.scorer import Scorer
 
 
@@ -39,7 +39,8 @@ def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION)
 def load(version: Version) -> ServedModel:
     """Load the version's files; raise ModelError where it can't predict its own input example."""
     stored = registry.try_out(version)
-    return ServedModel(version, stored, Scorer(stored.pipeline, stored.example, stored.task))
+    example = stored.schema.transform(stored.example)
+    return ServedModel(version, stored, Scorer(stored.pipeline[1:], example, stored.task))
 
 
 def _only_model() -> str:

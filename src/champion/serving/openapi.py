@@ -1,24 +1,26 @@
 """Decides how the server describes itself: the body that the present model wants, column by column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from champion.schema import Column
+from champion.data import Schema
+from champion.data.reading import LARGEST, WHOLE, Reading
 from champion.serving.examples import bodies, csv
 from champion.serving.model import ServedModel
 from champion.task import Task, key
 
 TYPES: dict[str, dict[str, Any]] = {
-    "double": {"type": "number"},
-    "float": {"type": "number"},
-    "long": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-    "integer": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-    "boolean": {"type": "boolean"},
-    "datetime": {"type": "string", "format": "date-time", "description": "A date or a time in ISO 8601."},
-    "string": {"type": "string", "description": "A value that training never saw counts as none of those it saw."},
+    "double": {"type": ["number"], "minimum": -LARGEST, "maximum": LARGEST},
+    "long": {"type": ["integer"], "minimum": -WHOLE, "maximum": WHOLE},
+    "boolean": {"type": ["boolean"]},
+    "datetime": {"type": ["string"], "format": "date-time", "description": "A date or a time in ISO 8601."},
+    "string": {
+        "type": ["string", "number", "boolean"],
+        "description": "A value that training never saw counts as none of those it saw.",
+    },
 }
 
 
@@ -30,8 +32,7 @@ def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, float]) -
         description=model.version.description,
         routes=app.routes,
     )
-    columns = model.stored.schema.columns
-    described["components"]["schemas"] |= _tables(columns, limits["max_rows"])
+    described["components"]["schemas"] |= _tables(model.stored.schema, limits["max_rows"])
     described["components"]["schemas"]["Predictions"] = _predictions(model.stored.task)
     described["paths"]["/invocations"]["post"]["requestBody"] = {
         "required": True,
@@ -52,12 +53,14 @@ def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, float]) -
     return described
 
 
-def _tables(columns: Sequence[Column], max_rows: float) -> dict[str, Any]:
+def _tables(schema: Schema, max_rows: float) -> dict[str, Any]:
     """Return the schemas of a row, and of the tables that the forms of request hold."""
+    columns, ignored = schema.columns, {"description": "Training left it out: whatever it holds is ignored."}
     names = [column.name for column in columns]
     many = {"type": "array", "minItems": 1, "maxItems": max_rows}
     named = {"type": "object", "required": [column.name for column in columns if column.required]}
     closed = {**named, "additionalProperties": False}
+    cells = {column.name: _cell(column) for column in columns} | dict.fromkeys(schema.unused, ignored)
     row = {"$ref": "#/components/schemas/Row"}
     line = {
         "type": "array",
@@ -66,9 +69,9 @@ def _tables(columns: Sequence[Column], max_rows: float) -> dict[str, Any]:
         "maxItems": len(names),
     }
     return {
-        "Row": {**closed, "properties": {column.name: _cell(column) for column in columns}},
+        "Row": {**closed, "properties": cells},
         "Rows": {**many, "items": row},
-        "Columns": {**closed, "properties": {column.name: {**many, "items": _cell(column)} for column in columns}},
+        "Columns": {**closed, "properties": {name: {**many, "items": cell} for name, cell in cells.items()}},
         "Split": {
             "type": "object",
             "required": ["columns", "data"],
@@ -105,6 +108,10 @@ def _forms() -> list[dict[str, Any]]:
     ]
 
 
-def _cell(column: Column) -> dict[str, Any]:
+def _cell(column: Reading) -> dict[str, Any]:
+    """Return the schema of a cell; text beside the types that it names stands for what it says, as in CSV."""
     allowed = TYPES[column.type]
-    return allowed if column.required else {**allowed, "type": [allowed["type"], "null"]}
+    if not column.required:
+        return {**allowed, "type": [*allowed["type"], "null"]}
+    is_text = column.type == "string"
+    return {**allowed, "pattern": r"\S", "not": {"enum": sorted(column.nothing)}} if is_text else allowed

@@ -2,27 +2,31 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from champion.data import Schema
 from champion.errors import RequestError
-from champion.schema import Schema
 
+NO_NUMBER = re.compile(rb"\b(NaN|Infinity)\b")  # which Python's json writes, and JSON doesn't have
 Columns = Mapping[str, Sequence[Any]]
 
 
 def read(body: bytes, content_type: str, schema: Schema) -> Columns:
     """Return the cells of each column in `body`; schema.check() decides whether they fit the model.
 
-    Raises RequestError for another content type (415) and for a body that isn't what its type says (400).
+    Raises RequestError for another content type or charset (415) and for a body that isn't what its type says (400).
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "application/json":
+    media_type, _, parameters = content_type.lower().partition(";")
+    if "charset" in parameters and not re.search(r"utf-?8|us-ascii", parameters):
+        raise RequestError("The charset in Content-Type must be utf-8: other text isn't read.", status=415)
+    if media_type.strip() == "application/json":
         return _read_json(body, schema)
-    if media_type == "text/csv":
-        return _read_csv(body, schema)
+    if media_type.strip() == "text/csv":
+        return _read_csv(body)
     raise RequestError("Content-Type must be application/json or text/csv.", status=415)
 
 
@@ -30,7 +34,10 @@ def _read_json(body: bytes, schema: Schema) -> Columns:
     try:
         content = orjson.loads(body)
     except ValueError as error:
-        raise RequestError(f"The body is not valid JSON: {error}.") from None
+        remedy = " Write null for a missing value." if NO_NUMBER.search(body) else ""
+        raise RequestError(f"The body is not valid JSON: {error}.{remedy}") from None
+    if isinstance(content, dict):
+        content.pop("params", None)  # of which MLflow's clients send some; no model takes any
     if not isinstance(content, dict) or len(content) != 1 or not set(content) <= set(FORMS):
         raise RequestError(f"The body must be a JSON object with exactly one of the keys {', '.join(FORMS)}.")
     [(form, table)] = content.items()
@@ -84,7 +91,7 @@ def _rows(names: Any, rows: Any, says: str) -> Columns:
     return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names}
 
 
-def _read_csv(body: bytes, schema: Schema) -> Columns:
+def _read_csv(body: bytes) -> Columns:
     try:
         lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error):
@@ -92,8 +99,6 @@ def _read_csv(body: bytes, schema: Schema) -> Columns:
     rows = [row for row in lines if row]
     if not rows:
         raise RequestError("The body must begin with a header line.")
-    columns = _rows(rows[0], rows[1:], "")
-    known = schema.names
-    return {
-        name: [known[name].read(text) for text in cells] if name in known else cells for name, cells in columns.items()
-    }
+    if len(rows[0]) == 1 and ";" in rows[0][0]:
+        raise RequestError("The body must have commas between its columns, not semicolons.")
+    return _rows(rows[0], rows[1:], "")

@@ -3,42 +3,43 @@
 import warnings
 
 import mlflow
-import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec
+from mlflow.types import Schema as Spec
+from mlflow.types.schema import AnyType
 from sklearn.pipeline import Pipeline
 
 from champion import persistence
-from champion.data import Dataset
+from champion.data import Dataset, Schema
 from champion.errors import ModelError
 from champion.features import imputed
-from champion.schema import DATE_FORMATS, type_of
 
 
 def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
     """Save `model`, fitted on `train`, among the models of the run's experiment; return its id.
 
-    Raises ModelError where it holds a type that isn't trusted.
+    What is saved begins with a step that reads cells as training did. Raises ModelError where it holds a type that
+    isn't trusted.
     """
+    schema = Schema.of(train, filled=imputed(model.named_steps["features"]))
+    whole = Pipeline([("schema", schema), *model.steps])
     experiment_id = mlflow.MlflowClient().get_run(run_id).info.experiment_id
     mlflow.set_experiment(experiment_id=experiment_id)  # or the model goes to another one
     try:
-        with warnings.catch_warnings(), persistence.code(model) as code:
-            warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")  # they are meant
+        with warnings.catch_warnings(), persistence.code() as code:
             logged = _LoggedOnce.log(
                 None,
                 mlflow.sklearn,
                 name="model",
                 run_id=run_id,
-                sk_model=model,
+                sk_model=whole,
                 serialization_format="skops",
                 skops_trusted_types=persistence.TRUSTED_TYPES,
-                signature=_signature(model, train),
-                input_example=train.take(np.arange(3)).X,
+                signature=_signature(whole, train),
+                input_example=schema.example(train.X[:3]),
                 pip_requirements=persistence.requirements(model),
                 code_paths=code,
-                metadata={DATE_FORMATS: {one.name: one.date_format for one in train.columns if one.date_format}},
             )
     except MlflowException as error:
         trusted = "champion.persistence.TRUSTED_TYPES lists the types that it may hold"
@@ -54,13 +55,10 @@ class _LoggedOnce(Model):  # type: ignore[misc]
 
 
 def _signature(model: Pipeline, train: Dataset) -> ModelSignature:
-    """Say which columns the model takes: values may be missing where training had gaps, or the pipeline fills them."""
-    filled = imputed(model.named_steps["features"])
-    features = {str(name): train.X[str(name)] for name in train.X.columns}
-    columns = [
-        ColSpec(DataType[type_of(values)], name, required=name not in filled and not values.hasnans)
-        for name, values in features.items()
-    ]
-    example = train.take(np.arange(5)).X
-    seen = infer_signature(example, model.predict(example))
-    return ModelSignature(Schema(columns), seen.outputs)
+    """Name the columns that the model takes, and say of which type its predictions are.
+
+    A type of a column would let MLflow convert its cells, or refuse them, before the model has read them.
+    """
+    columns = [ColSpec(AnyType(), column.name, required=column.required) for column in model["schema"].columns]
+    predicted = infer_signature(model_output=model.predict(train.X[:5]))
+    return ModelSignature(Spec(columns), predicted.outputs)

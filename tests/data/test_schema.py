@@ -1,4 +1,4 @@
-"""schema.py: which values a column may hold."""
+"""schema.py: which columns a model takes, and what a request may hold."""
 
 from typing import Any
 
@@ -6,17 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from champion.data import Schema
+from champion.data.reading import Reading
 from champion.errors import RequestError
-from champion.schema import Column, Schema
 
 SCHEMA = Schema(
     [
-        Column("size", "double", True),
-        Column("rooms", "long", True),
-        Column("age", "double", False),
-        Column("place", "string", True),
-        Column("garden", "boolean", True),
-    ]
+        Reading("size", "number", required=True),
+        Reading("rooms", "number", whole=True, required=True),
+        Reading("age", "number"),
+        Reading("place", "category", words="sea\0hill", required=True),
+        Reading("garden", "boolean", required=True),
+    ],
+    unused=["id"],
 )
 GOOD: dict[str, list[Any]] = {
     "garden": [True, False],
@@ -50,14 +52,20 @@ def test_optional_column_may_be_absent() -> None:
         ("size", None, "but row 2 holds nothing"),
         ("size", [1], "but row 2 holds a list or an object"),
         ("size", {"a": 1}, "but row 2 holds a list or an object"),
-        ("size", float("inf"), "too large a number"),
-        ("size", 10**400, "but row 2 holds too large a number"),
+        ("size", float("inf"), "a number beyond"),
+        ("size", 10**400, "but row 2 holds a number beyond"),
         ("age", "old", "but row 2 holds text"),
         ("rooms", 3.5, "must hold a whole number in every row, but row 2 holds a fraction"),
-        ("rooms", 1e300, "but row 2 holds a fraction or too large a number"),
-        ("rooms", "3", "but row 2 holds text"),
-        ("rooms", 2**63, "but row 2 holds too large a number"),
-        ("place", 3, "must hold text in every row"),
+        ("rooms", 1e300, "but row 2 holds a number beyond"),
+        ("rooms", 2.0**53 + 2, "but row 2 holds a number beyond"),
+        ("rooms", "3.5", "but row 2 holds a fraction"),
+        ("rooms", "three", "but row 2 holds text"),
+        ("size", 1e39, "but row 2 holds a number beyond"),
+        ("size", "1,5", "but row 2 holds text"),
+        ("size", "NA", "but row 2 holds nothing"),
+        ("rooms", 2**63, "but row 2 holds a number beyond"),
+        ("place", [3], "must hold text in every row"),
+        ("place", " ", "but row 2 holds nothing"),
         ("place", None, "but row 2 holds nothing"),
         ("garden", 1, "must hold true or false in every row"),
     ],
@@ -83,10 +91,45 @@ def test_whole_number_may_be_written_as_a_fraction_of_none() -> None:
     assert SCHEMA.check({**GOOD, "rooms": [2.0, 3]}).arrays["rooms"].tolist() == [2, 3]
 
 
-@pytest.mark.parametrize(("kind", "cells"), [("long", [3, None]), ("boolean", [True, None]), ("string", ["sea", None])])
+def test_text_stands_for_what_it_says() -> None:
+    """A cell of JSON that is text means what it would mean in CSV."""
+    said = {"garden": ["true", " FALSE"], "size": ["50.5", "7e1"], "rooms": [" 2", "3"], "age": ["NA", "1.5"]}
+    found, expected = SCHEMA.check({**GOOD, **said}).arrays, SCHEMA.check(GOOD).arrays
+    for name in SCHEMA.names:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_column_that_training_left_out_may_be_sent() -> None:
+    """Whoever sends the rows of a table needn't take its index away; what it holds doesn't matter."""
+    assert SCHEMA.check({**GOOD, "id": ["anything", {}]}).n_rows == 2
+
+
+def test_blanks_around_a_name_are_no_part_of_it() -> None:
+    """A header line such as `size, rooms` names the column rooms."""
+    assert SCHEMA.check({f" {name} ": cells for name, cells in GOOD.items()}).n_rows == 2
+
+
+def test_unseen_categories_are_counted() -> None:
+    """What training never saw is told by the column, gaps are not."""
+    schema = Schema([Reading("x", "category", words="sea\0hill"), Reading("note", "text")])
+    rows = schema.check({"x": ["sea", "moon", None, "moon", " hill "], "note": ["a"] * 5})
+    assert rows.unseen == {"x": 2}
+
+
+def test_more_words_for_nothing_can_be_given() -> None:
+    """What is known of a file beside what the model knows: another mark of decimals, another word for a gap."""
+    schema = Schema([Reading("x", "number", missing=("-",))]).written(decimal=",", missing=["?"])
+    assert schema.check({"x": ["1,5", "-", "?", "NA"]}).arrays["x"].tolist() == pytest.approx(
+        [1.5] + [np.nan] * 3, nan_ok=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells"), [("number", [3, None]), ("boolean", [True, None]), ("category", ["sea", None])]
+)
 def test_gaps_stay_gaps(kind: str, cells: list[Any]) -> None:
     """A missing value of a column that may have some is never taken for 0 or false."""
-    schema = Schema([Column("x", kind, False)])
+    schema = Schema([Reading("x", kind)])
     assert pd.DataFrame(schema.join([schema.check({"x": cells})]))["x"].isna().tolist() == [False, True]
 
 

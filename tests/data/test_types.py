@@ -1,4 +1,4 @@
-"""cells.py: columns of files that know their types."""
+"""inference.py: columns of files that know their types."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -58,8 +58,9 @@ def test_fractions_of_any_type_are_numbers(tmp_path: Path, values: list[Any], dt
 def test_nan_is_missing_and_infinity_is_named(tmp_path: Path) -> None:
     """Floats hold things that are no numbers."""
     assert read_parquet(tmp_path, [np.nan if i == GAP else i / 3 for i in range(N)])[1].isna().sum() == 1
-    with pytest.raises(DataError, match=r"table.parquet, row 5: column 'c' holds an infinite number"):
-        read_parquet(tmp_path, [np.inf if i == GAP else i / 3 for i in range(N)])
+    for number in (np.inf, 1e39):
+        with pytest.raises(DataError, match=r"row 5: column 'c' must hold a finite number, but holds a number beyond"):
+            read_parquet(tmp_path, [number if i == GAP else i / 3 for i in range(N)])
 
 
 @pytest.mark.parametrize(("first", "dtype"), [(2**60, pa.int64()), (2**63, pa.uint64()), (-(2**62), pa.int64())])
@@ -97,7 +98,7 @@ def test_dates_of_any_type_are_dates(tmp_path: Path, dtype: Maker, gap: bool) ->
     moments: list[Any] = [datetime(2020, 5, i % 28 + 1, tzinfo=UTC) for i in range(N)]
     values = [moment.date() for moment in moments] if pa.types.is_date(dtype) else moments
     column, found = read_parquet(tmp_path, array(values, dtype, gap=gap))
-    assert (column.kind, column.date_format, found.dtype) == ("date", "", np.dtype("datetime64[us]"))
+    assert (column.kind, found.dtype) == ("date", np.dtype("datetime64[us]"))
     assert found[1] == pd.Timestamp(2020, 5, 2)
     assert found.isna().sum() == gap
 
@@ -110,7 +111,7 @@ def test_what_is_finer_than_a_microsecond_is_cut_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seconds", [10**15, -(10**12)])
 def test_a_date_that_no_calendar_has_is_named(tmp_path: Path, seconds: int) -> None:
     """Dates lie in the years that Python knows."""
-    with pytest.raises(DataError, match=r"table.parquet, row 5: column 'c' holds a date beyond the years 1 to 9999"):
+    with pytest.raises(DataError, match=r"row 5: column 'c' must hold a date .* but holds no such date"):
         read_parquet(tmp_path, array([seconds if i == GAP else i for i in range(N)], pa.timestamp("s")))
 
 
