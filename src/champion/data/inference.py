@@ -130,7 +130,7 @@ class Inference:
         return reading if asked or any(value is not None for value in values) else None
 
     def _dates(self, asked: bool) -> Reading | None:
-        """Return the reading of dates where all are; where nothing tells day from month, the month comes first."""
+        """Return the reading of dates where all are, in the likeliest format that fits all of them."""
         reading = replace(self.base, kind=DATE)
         if not self.is_text:
             return reading if pa.types.is_timestamp(self.cells.type) or pa.types.is_date(self.cells.type) else None

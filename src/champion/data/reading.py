@@ -71,9 +71,8 @@ class Reading:
             if any(wrong) and (strange := np.array(wrong)[positions]).any():
                 row = int(np.argmax(strange))
                 raise CellError(self.name, row, rule=self.rule, found=self._found(distinct[positions[row]]))
-            found = np.array([None if one is STRANGE else one for one in values], dtype=OWN.get(self.kind, OBJECT))[
-                positions
-            ]
+            known = [None if one is STRANGE else one for one in values]
+            found = np.array(known, dtype=OWN.get(self.kind, OBJECT))[positions]
         is_narrow = self.whole or self.kind == BOOLEAN  # where none is missing
         return found.astype(self.dtype) if is_narrow and not pd.isna(found).any() else found
 
