@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from champion.data import Dataset
-from champion.data.column import CATEGORY, KINDS, NUMBER
+from champion.data.reading import CATEGORY, KINDS, NUMBER
 from champion.errors import shorten
 from champion.remedy import override
 

@@ -1,5 +1,6 @@
 """schema.py: which columns a model takes, and what a request may hold."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,13 @@ def test_column_that_training_left_out_may_be_sent() -> None:
 def test_blanks_around_a_name_are_no_part_of_it() -> None:
     """A header line such as `size, rooms` names the column rooms."""
     assert SCHEMA.check({f" {name} ": cells for name, cells in GOOD.items()}).n_rows == 2
+
+
+@pytest.mark.parametrize("take", [SCHEMA.check, SCHEMA.transform])
+def test_two_columns_of_one_name_are_refused(take: Callable[[Any], Any]) -> None:
+    """Neither of them is taken in silence."""
+    with pytest.raises(RequestError, match=r"^A column is named twice\.$"):
+        take(GOOD | {" size ": [1, 2]})
 
 
 def test_unseen_categories_are_counted() -> None:

@@ -1,15 +1,11 @@
 """Decides what a column is to those who learn from it, and whether it can teach anything; cells.py reads its values."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from champion.data.reading import Reading
+from champion.data.reading import BOOLEAN, CATEGORY, DATE, NUMBER, Reading
 
-NUMBER, BOOLEAN, CATEGORY, TEXT, DATE = "number", "boolean", "category", "text", "date"
-KINDS = (NUMBER, BOOLEAN, CATEGORY, TEXT, DATE)
 FEW = 20  # rows, below which a column whose values all differ says nothing about what it is
 NAMELESS = ("column 1", "Unnamed: 0", "__index_level_0__")  # what an index that pandas saved is called
 
@@ -28,7 +24,12 @@ class Column:
     missing: float
     why: str = ""
     note: str = ""
-    reading: "Reading | None" = None
+    reading: Reading | None = None
+
+
+def name_at(place: int, written: str) -> str:
+    """Return the name of a column without blanks around it; one that has none is called after its place from 1."""
+    return written.strip() or f"column {place}"
 
 
 def describe(values: pd.Series, *, kind: str, asked: bool = False) -> Column:

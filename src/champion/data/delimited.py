@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
+from champion.data.column import name_at
 from champion.data.lines import UTF_8, Row, damaged, find_encoding, open_rows
 from champion.data.source import Source
 from champion.errors import ConfigError, DataError
@@ -129,7 +130,7 @@ def name_columns(names: Sequence[str], *, where: str) -> list[str]:
 
     Raises DataError where two have the same name.
     """
-    named = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
+    named = [name_at(place, name) for place, name in enumerate(names, start=1)]
     name, times = Counter(named).most_common(1)[0] if named else ("", 0)
     if times > 1:
         raise DataError(f"{where}: {times} columns are called '{name}'. Give each column a name of its own.")
@@ -141,10 +142,9 @@ def check_separated(table: Delimited, *, target: str) -> None:
     header = table.names[0]
     if len(table.names) > 1 or header == target:
         return
-    beside = re.findall(rf"\b{re.escape(target)}(\W)|(\W){re.escape(target)}\b", header)
-    others = [sep for sep in SEPARATORS if sep in header and sep != table.sep] or [
-        mark for pair in beside for mark in pair if mark
-    ]
+    own = re.escape(target)
+    others = [sep for sep in SEPARATORS if sep in header and sep != table.sep]
+    others = others or re.findall(rf"(?<=\b{own})\W|\W(?={own}\b)", header)  # what stands beside the target
     if others:
         says = f"{table.source.shown}, line 1: there is no {_name(table.sep)} in the header line {header!r}"
         fitting = " or ".join(override("data.sep", "tab" if sep == "\t" else sep) for sep in others[:3])

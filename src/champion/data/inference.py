@@ -15,9 +15,8 @@ from pyarrow import compute
 from champion.data import cells as out_of
 from champion.data import date as dates
 from champion.data.category import CODES, NUMBERS, made_of
-from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.data.number import AMOUNT, MEASURE, PLAIN, are_amounts
-from champion.data.reading import EXACT, LARGEST, STRANGE, Reading
+from champion.data.reading import BOOLEAN, CATEGORY, DATE, EXACT, LARGEST, NUMBER, STRANGE, TEXT, Reading
 from champion.errors import CellError, DataError
 from champion.remedy import override
 
@@ -117,7 +116,7 @@ class Inference:
             return replace(reading, whole=bool(digits and present.all() and not long.any()))
         if not self.is_text:
             return None
-        fits = self._fits(reading)
+        fits = np.array([value is not STRANGE for value in reading.values(self._texts)])
         of = HALF if (fits & ~self._blank).any() else MOST
         if not fits.all() and (asked or self._are_mistakes(fits | are_amounts(self._texts), of=of)):
             raise self._strange(fits, NUMBER)
@@ -179,9 +178,6 @@ class Inference:
     @cached_property
     def _blank(self) -> np.ndarray:
         return np.array([text == "" for text in self._texts])
-
-    def _fits(self, reading: Reading) -> np.ndarray:
-        return np.array([value is not STRANGE for value in reading.values(self._texts)])
 
     def _match(self, pattern: str) -> np.ndarray:
         return np.asarray(compute.match_substring_regex(self.cells, pattern).fill_null(False))

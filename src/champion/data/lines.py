@@ -47,8 +47,6 @@ def open_rows(source: Source, *, encoding: str, sep: str) -> Iterator[Iterator[R
             yield _numbered(text, sep)
     except UnicodeError as error:
         raise _undecodable(source, encoding) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise damaged(source, error) from error
 
 
 def find_encoding(source: Source, encoding: str | None) -> str:
@@ -63,9 +61,10 @@ def find_encoding(source: Source, encoding: str | None) -> str:
     return UTF_8 if name == "utf-8" else name
 
 
-def damaged(source: Source, error: Exception) -> DataError:
+def damaged(source: Source, error: Exception, says: str = "can't be read") -> DataError:
     """Return the answer to a file that ends too early, or that can't be unpacked."""
-    return DataError(f"data.path: {source.shown} can't be read: {str(error).rstrip('.')}. Is it cut off, or damaged?")
+    reason = str(error).partition("\n")[0].rstrip(".")
+    return DataError(f"data.path: {source.shown} {says}: {reason}. Is it cut off, or damaged?")
 
 
 def _numbered(text: Iterable[str], sep: str) -> Iterator[Row]:
@@ -78,30 +77,26 @@ def _numbered(text: Iterable[str], sep: str) -> Iterator[Row]:
 
 
 def _marked(source: Source) -> str:
-    try:
-        with _bytes(source) as stream:
-            start = stream.read(4)
-    except (OSError, EOFError, zlib.error) as error:
-        raise damaged(source, error) from error
+    with _bytes(source) as stream:
+        start = stream.read(4)
     return next((encoding for mark, encoding in MARKS.items() if start.startswith(mark)), UTF_8)
 
 
-def _bytes(source: Source) -> IO[bytes]:
-    return gzip.open(source.file) if source.format == "gzip" else source.file.open("rb")  # type: ignore[return-value]
+@contextmanager
+def _bytes(source: Source) -> Iterator[IO[bytes]]:
+    """Yield the file's bytes, unpacked; answer what goes wrong while they are read."""
+    try:
+        with gzip.open(source.file) if source.format == "gzip" else source.file.open("rb") as stream:
+            yield stream  # type: ignore[misc]
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(source, error) from error
 
 
 def _undecodable(source: Source, encoding: str) -> DataError:
-    try:
-        line = _undecodable_line(source, encoding)
-    except (OSError, EOFError, zlib.error) as error:
-        return damaged(source, error)
+    line = 1
+    with _bytes(source) as stream, suppress(UnicodeError):  # of a mark that is missing
+        ahead = io.BufferedReader(stream, 2**16)  # type: ignore[type-var]  # a cut off file says so before its line
+        text = io.TextIOWrapper(ahead, encoding=encoding, errors="replace", newline="")
+        line = next((number for number, line in enumerate(text, start=1) if "\ufffd" in line), 1)
     says = f"{source.shown}, line {line}: some bytes are no {encoding.removesuffix('-sig')}"
     return DataError(f"{says}. Name its encoding, as in data.encoding=latin-1, or save it as UTF-8.")
-
-
-def _undecodable_line(source: Source, encoding: str) -> int:
-    with _bytes(source) as stream, suppress(UnicodeError):  # of a mark that is missing
-        buffered = io.BufferedReader(stream, 2**16)  # type: ignore[type-var]
-        text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
-        return next((number for number, line in enumerate(text, start=1) if "\ufffd" in line), 1)
-    return 1

@@ -144,8 +144,7 @@ def _drawn(n_rows: int, sample: int | None) -> np.ndarray | None:
 
 def _time(values: pd.Series, where: Where) -> pd.Series:
     moments = complete(values, where, key="data.time")
-    is_number = pd.api.types.is_numeric_dtype(moments) and not pd.api.types.is_bool_dtype(moments)
-    if not is_number and not pd.api.types.is_datetime64_dtype(moments):
+    if not pd.api.types.is_any_real_numeric_dtype(moments) and not pd.api.types.is_datetime64_dtype(moments):
         says = f"data.time '{moments.name}' must hold dates or numbers, but here {str(moments.iloc[0])!r}"
         raise DataError(f"{where(0)}: {says}. Choose another column, or write its dates as 2024-05-31.")
     return moments

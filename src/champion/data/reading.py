@@ -15,11 +15,12 @@ from champion.data import cells as out_of
 from champion.data import date as dates
 from champion.data.category import KEYS, value
 from champion.data.cells import Held
-from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.data.date import ISO_8601
 from champion.data.number import PLAIN
 from champion.errors import CellError
 
+NUMBER, BOOLEAN, CATEGORY, TEXT, DATE = "number", "boolean", "category", "text", "date"
+KINDS = (NUMBER, BOOLEAN, CATEGORY, TEXT, DATE)  # of what a column may hold
 # What pandas takes for a missing value.
 MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"]
 MISSING += ["NA", "NULL", "NaN", "None", "n/a", "nan", "null"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from champion.data.column import CATEGORY, KINDS, NUMBER
+from champion.data.reading import CATEGORY, KINDS, NUMBER
 from champion.errors import ConfigError, DataError, did_you_mean, shorten
 
 Names = Sequence[str] | str | None  # a list of the config, which may be null, or a single name without brackets
@@ -59,9 +59,7 @@ def read_roles(
 
 def listed(names: Names) -> list[str]:
     """Return the names of a list, of a single one, or of none, without blanks around them."""
-    if names is None:
-        return []
-    return [str(name).strip() for name in ([names] if isinstance(names, str) else names)]
+    return [str(name).strip() for name in ([names] if isinstance(names, str) else names or ())]
 
 
 def _kinds(kinds: Mapping[str, Names]) -> dict[str, str]:

@@ -10,10 +10,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from champion.data.cells import Held
-from champion.data.column import CATEGORY, DATE
+from champion.data.column import name_at
 from champion.data.dataset import Dataset
 from champion.data.date import write
-from champion.data.reading import Reading
+from champion.data.reading import DATE, Reading
 from champion.errors import RequestError, did_you_mean, shorten
 
 STR = pd.StringDtype(na_value=np.nan)  # to look up what "str" means takes longer than to make a column of a row
@@ -63,10 +63,8 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def example(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows of values as they may be sent: dates as they were written where the model learned them."""
         formats = {column.name: column.date_format for column in self.columns if column.kind == DATE}
-        written = {
-            name: rows[name].map(partial(write, written=own), na_action="ignore") for name, own in formats.items()
-        }
-        return rows.assign(**{name: cells.astype("str") for name, cells in written.items()})
+        own = {name: rows[name].map(partial(write, written=one), na_action="ignore") for name, one in formats.items()}
+        return rows.assign(**{name: cells.astype("str") for name, cells in own.items()})
 
     def fit(self, X: pd.DataFrame, y: pd.Series | None = None) -> Self:  # noqa: ARG002
         """Do nothing: what there is to learn of a column was learned when it was read."""
@@ -77,9 +75,7 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises RequestError for one that is missing, and CellError for a cell that has no place in its column.
         """
-        given = {str(name).strip(): cells for name, cells in X.items()}
-        if len(given) < len(X.keys()):
-            raise RequestError("A column is named twice.")
+        given = _named(X)
         return pd.DataFrame(self.join([self.read(given, len(next(iter(given.values()), ())))]))
 
     def read(self, given: Mapping[str, Held], n_rows: int) -> Rows:
@@ -92,8 +88,8 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if column.name not in given and column.required:
                 raise RequestError(f"Column '{column.name}' is missing.", column=column.name)
             arrays[column.name] = column.read(given[column.name] if column.name in given else [None] * n_rows)
-        unseen = {column.name: column.unseen(arrays[column.name]) for column in self.columns if column.kind == CATEGORY}
-        return Rows(arrays, n_rows, {name: number for name, number in unseen.items() if number})
+        unseen = {column.name: number for column in self.columns if (number := column.unseen(arrays[column.name]))}
+        return Rows(arrays, n_rows, unseen)
 
     def check(self, values: Mapping[str, Sequence[Any]]) -> Rows:
         """Return the rows of a request, the cells of each column with None for a missing one.
@@ -101,8 +97,7 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises RequestError naming the column for one that is missing or unknown, and for a cell that has no place in
         it; no message holds a cell's content.
         """
-        placed = enumerate(values.items(), start=1)  # a nameless column is called after its place
-        given = {name.strip() or f"column {place}": cells for place, (name, cells) in placed}
+        given = _named(values)
         if given and not set(given) & set(self.names):  # perhaps a row in the place of the header line
             raise RequestError(f"No column is one of the model's: {shorten(self.names)}.")
         for name in given:
@@ -122,3 +117,11 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             together = cells[0] if len(cells) == 1 else np.concatenate(cells)
             columns[column.name] = pd.Series(together, dtype=STR) if column.type == "string" else together
         return columns
+
+
+def _named(columns: Mapping[str, Held] | pd.DataFrame) -> dict[str, Held]:
+    """Return the columns by the names that training gives them."""
+    named = {name_at(place, str(name)): cells for place, (name, cells) in enumerate(columns.items(), start=1)}
+    if len(named) < len(columns.keys()):
+        raise RequestError("A column is named twice.")
+    return named

@@ -17,10 +17,8 @@ MOST_CLASSES = 100  # of text, beyond which it is no label
 def check(task: str | None) -> None:
     """Raise ConfigError unless `task` is one that there is, or None: told from the target."""
     if task is not None and task not in NAMES:
-        raise ConfigError(
-            f"task must be one of {', '.join(NAMES)}, or null to tell it from the target, but got {task!r}."
-            f"{did_you_mean(str(task), NAMES)}"
-        )
+        says = f"task must be one of {', '.join(NAMES)}, or null to tell it from the target, but got {task!r}."
+        raise ConfigError(f"{says}{did_you_mean(str(task), NAMES)}")
 
 
 def learnable(
@@ -68,10 +66,8 @@ def _labels(values: pd.Series) -> pd.Series:
 
 
 def _guess(y: pd.Series, classes: tuple[object, ...]) -> str:
-    if not pd.api.types.is_numeric_dtype(y) or pd.api.types.is_bool_dtype(y):
-        return MULTICLASS
-    whole = pd.api.types.is_integer_dtype(y)
-    return MULTICLASS if whole and len(classes) <= FEW_NUMBERS else REGRESSION
+    are_amounts = pd.api.types.is_float_dtype(y) or len(classes) > FEW_NUMBERS
+    return REGRESSION if are_amounts and pd.api.types.is_any_real_numeric_dtype(y) else MULTICLASS
 
 
 def _numbers(y: pd.Series, where: Where) -> pd.Series:
@@ -84,10 +80,9 @@ def _numbers(y: pd.Series, where: Where) -> pd.Series:
 def _classes(y: pd.Series, classes: tuple[str | int | bool, ...], *, task: str | None, named: str) -> Task:
     holds = f"{named} holds {len(classes):,} different values"
     if len(classes) > MOST_CLASSES:
-        raise DataError(
-            f"{holds} in {len(y):,} rows: too many for classes (at most {MOST_CLASSES}), and no numbers"
-            f" of something. Choose another column, or {override('data.kinds.number', [str(y.name)])} where they are."
-        )
+        says = f"{holds} in {len(y):,} rows: too many for classes (at most {MOST_CLASSES}), and no numbers of something"
+        are_numbers = override("data.kinds.number", [str(y.name)])
+        raise DataError(f"{says}. Choose another column, or {are_numbers} where they are.")
     found = classification(classes)
     if task not in (None, found.name):
         raise DataError(f"{holds}, so it can't be predicted with task={task}. Leave task out, or choose another.")

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
 from champion.data import Dataset
-from champion.data.column import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
+from champion.data.reading import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
 from champion.errors import ConfigError
 from champion.features.kriging import KrigedTarget
 from champion.features.neighbours import NeighboursTarget

@@ -1,12 +1,12 @@
 """Decides where scored rows go, and how they are written: a file that appears when it is whole, or standard output."""
 
+import codecs
 import csv
 import gzip
-import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -54,11 +54,10 @@ def open_output(file: Path | None, schema: pa.Schema, *, sep: str, decimal: str)
         if file.name.endswith(".parquet"):
             with parquet.ParquetWriter(stream, schema) as writer:
                 yield writer.write_batch
-        elif file.name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=stream, mtime=0) as packed:
-                yield _csv(packed, schema, sep=sep, decimal=decimal)  # type: ignore[arg-type]
-        else:
-            yield _csv(stream, schema, sep=sep, decimal=decimal)
+            return
+        packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=stream, mtime=0) if file.suffix == ".gz" else None
+        with packed or nullcontext(stream) as text:
+            yield _csv(text, schema, sep=sep, decimal=decimal)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -88,16 +87,9 @@ def _standard_output() -> Iterator[IO[bytes]]:
 
 
 def _csv(stream: IO[bytes], schema: pa.Schema, *, sep: str, decimal: str) -> Write:
-    def put(rows: Iterable[Sequence[Any]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, delimiter=sep, lineterminator="\n").writerows(rows)
-        stream.write(text.getvalue().encode())
-
-    def write(batch: pa.RecordBatch) -> None:
-        put(zip(*(_cells(column, decimal) for column in batch.columns), strict=True))
-
-    put([schema.names])
-    return write
+    rows = csv.writer(codecs.getwriter("utf-8")(stream), delimiter=sep, lineterminator="\n")
+    rows.writerow(schema.names)
+    return lambda batch: rows.writerows(zip(*(_cells(column, decimal) for column in batch.columns), strict=True))
 
 
 def _cells(cells: pa.Array, decimal: str) -> list[Any]:

@@ -7,9 +7,8 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from champion.data.column import DATE
 from champion.data.date import ISO_8601
-from champion.data.reading import Reading
+from champion.data.reading import DATE, Reading
 from champion.task import Task, key
 
 CODES = {  # as MLflow calls them
