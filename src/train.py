@@ -60,7 +60,7 @@ def train_one(cfg: DictConfig) -> float:
         from champion.features import treatments
 
     rule = promotion.read_rule(cfg.final)
-    tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts)
+    tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts, wait=cfg.tracking.patience)
     split, features = _split(cfg), instantiate(cfg.features, _partial_=True)
     table = preparation.prepare(cfg.data, features, task=cfg.task, **split, keep=trial.is_running())
     task, model, objective = table.train.task, _plain(cfg.model), evaluation.objective(cfg.objective, table.train.task)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import optuna
 import pytest
@@ -276,7 +276,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path, wor
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     [line] = err.splitlines()
-    assert re.match(r"Stopped after \d trials, which are kept\. Go on with: python ", line)
+    assert re.match(r"Stopped after \d trials?, which (is|are) kept\. Go on with: python ", line)
     wait_until_gone(tmp_path)
     assert TrialState.RUNNING not in {trial.state for trial in trials(tmp_path)}
     command = shlex.split(line.partition("Go on with: ")[2])
@@ -284,6 +284,44 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path, wor
     done = sweep(tmp_path, *command[3:])
     assert done.returncode == 0, done.stderr
     assert sum(trial.state is TrialState.COMPLETE for trial in trials(tmp_path)) == 6
+
+
+Done: TypeAlias = subprocess.CompletedProcess[str]
+Outage: TypeAlias = tuple[Path, Done, list[FrozenTrial], Done]
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["here", "beside"])
+def outage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outage:
+    """Sweep while what the jobs need is away; run the command that is shown when it is there."""
+    folder = tmp_path_factory.mktemp("outage")
+    arguments = ("x=interval(0,1)", f"needs={folder}/file", f"hydra.sweeper.workers={request.param}")
+    stopped = sweep(folder, *arguments, "hydra.sweeper.n_trials=4", "hydra.sweeper.study_name=toy")
+    left = trials(folder)
+    (folder / "file").touch()
+    command, _, _ = stopped.stderr.partition("Go on with: ")[2].partition("\n")
+    return folder, stopped, left, sweep(folder, *shlex.split(command)[3:])
+
+
+def test_outage_is_no_failure_of_its_trial(outage: Outage) -> None:
+    """The search stops with one line; the trial is lost, and its values wait in the queue again."""
+    _, stopped, left, _ = outage
+    assert stopped.returncode == 1
+    assert stopped.stderr.startswith("the file is away, and was waited for. Stopped after 0 trials, which are kept. Go")
+    if "1 at a time" in stopped.stdout:  # or it may be over before it is told
+        assert re.search(r"^trial 0    waiting 0:0\d of 0:02: the file is away$", stopped.stdout, re.MULTILINE)
+    lost = [trial for trial in left if trial.state.is_finished()]
+    assert lost
+    assert not [trial for trial in lost if "lost" not in trial.user_attrs]
+    waiting = [trial.system_attrs["fixed_params"] for trial in left if trial.state is TrialState.WAITING]
+    assert all(trial.params in waiting for trial in lost)
+
+
+def test_study_goes_on_to_its_total_after_an_outage(outage: Outage) -> None:
+    """As if nothing had been."""
+    folder, _, _, done = outage
+    assert done.returncode == 0, done.stderr
+    assert sum(trial.state is TrialState.COMPLETE for trial in trials(folder)) == 4
+    assert not [trial for trial in trials(folder) if not trial.state.is_finished()]
 
 
 def test_sigterm_ends_the_workers_too(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer
 from champion import data, split
 from champion.advice import advise
 from champion.data import Dataset, Summary
+from champion.memory import give_back
 from champion.pipeline import EncodedFold, Folds
 
 
@@ -66,6 +67,8 @@ def prepare(
         Folds(described, train, rows),
         [train.y.iloc[scored] for _, scored in rows],
     )
+    del dataset  # whose rows stand in both parts now
+    give_back()
     if keep:
         encoded = iter(prepared.folds)
         if (first := next(encoded)).X.nbytes * n_splits < MOST_KEPT:

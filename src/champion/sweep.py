@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from champion import data, evaluation, promotion, report, tracking, trial
+from champion import data, evaluation, patience, promotion, report, tracking, trial
 from champion.baseline import Baseline
 from champion.data import Dataset
 from champion.errors import ConfigError
@@ -16,6 +16,8 @@ from champion.redaction import redact
 
 if TYPE_CHECKING:
     from optuna import Study
+
+    from champion.tracking import Run
 
 FINGERPRINT = "data_fingerprint"  # of the study's data
 
@@ -39,7 +41,7 @@ def parent_run(
     what can't be meant, the objective gets better the other way, or the study was made with other data.
     """
     promotion.read_rule(final)
-    tracking.connect(tracking_to["uri"], artifacts=tracking_to["artifacts"])
+    tracking.connect(tracking_to["uri"], artifacts=tracking_to["artifacts"], wait=tracking_to["patience"])
     dataset = data.load(**table, task=task)
     chosen = evaluation.objective(objective, dataset.task)
     if direction != (better := evaluation.direction(chosen)):
@@ -67,11 +69,21 @@ def parent_run(
         study.set_user_attr(trial.RUN, run.id)
         try:
             yield
-        finally:
-            run.close_lost(_failed(study))
-            run.log_metrics(_metrics(study, chosen))
-            _write_report(folder, study, chosen, dataset, command=command)
-            run.log_files(*sorted({*folder.glob("*.png"), *folder.glob("*.html"), *folder.glob("*_results.yaml")}))
+        except BaseException as error:
+            with patience.last_words(error):
+                _conclude(run, study, chosen, dataset, command=command)
+            raise
+        _conclude(run, study, chosen, dataset, command=command)
+
+
+def _conclude(run: "Run", study: "Study", objective: str, dataset: Dataset, *, command: str) -> None:
+    """Log how the trials have ended, and the pictures and results that are left in the run's folder."""
+    _write_report(run.folder, study, objective, dataset, command=command)
+    run.close_lost(_failed(study))
+    run.log_metrics(_metrics(study, objective))
+    run.log_files(
+        *sorted(file for ending in ("png", "html", "_results.yaml") for file in run.folder.glob(f"*{ending}"))
+    )
 
 
 def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset, *, command: str) -> None:

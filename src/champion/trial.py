@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from hydra_plugins.champion_sweeper import current_trial, expect_last_job, report
+from hydra_plugins.champion_sweeper import Outage, current_trial, expect_last_job, report, waits
 
 __all__ = [
+    "Outage",
     "expect_last_job",
     "is_running",
     "link",
@@ -15,6 +16,7 @@ __all__ = [
     "remember",
     "report",
     "tags",
+    "waits",
     "was_pruned",
 ]
 

@@ -2,17 +2,22 @@
 
 import sys
 import time
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from hydra_plugins.champion_sweeper import report
+from hydra_plugins.champion_sweeper import Outage, report, waits
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> object:
     """Return how far x is from 0.3, plus n."""
     print(f"a job with x={cfg.x}")
+    if cfg.needs and not Path(cfg.needs).exists():
+        waits("the file is away", until=time.time() + 2)
+        time.sleep(2)
+        raise Outage("the file is away, and was waited for.")
     time.sleep(cfg.seconds)
     value = (float(cfg.x) - 0.3) ** 2 + float(cfg.n)
     for step in range(1, cfg.steps + 1):

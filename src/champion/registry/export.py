@@ -6,18 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import mlflow
-
 from champion.home import home
 from champion.registry.history import events
-from champion.registry.version import CHALLENGER, CHAMPION, versions
+from champion.registry.version import CHALLENGER, CHAMPION, all_registered, versions
 
 
 def export() -> Path:
     """Write every model's champion, challenger, versions and history to outputs/registry.json, all or nothing."""
     file = home() / "outputs" / "registry.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    models = {model.name: _content(model.name) for model in mlflow.search_registered_models()}
+    models = {model.name: _content(model.name) for model in all_registered()}
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(models, indent=2) + "\n")
     os.replace(draft, file)

@@ -9,8 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from mlflow import MlflowClient
-
+from champion import patience
 from champion.registry.version import CHAMPION, HISTORY, Version, get, registered
 
 ROLLBACK = "rollback"
@@ -58,7 +57,7 @@ def record(name: str, version: Version | None, *, how: str, reason: str) -> None
     )
     # The last digits are chance, for two machines that record an event in the same microsecond.
     key = f"{HISTORY}{now:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(2)}"
-    MlflowClient().set_registered_model_tag(name, key, json.dumps(asdict(event), ensure_ascii=False))
+    patience.client().set_registered_model_tag(name, key, json.dumps(asdict(event), ensure_ascii=False))
 
 
 def notice(name: str) -> None:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from filelock import FileLock
-from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from champion import patience
 from champion.home import home
 from champion.registry import history
 from champion.registry.version import CHALLENGER, CHAMPION, Version, aliases, get, stored_versions
@@ -33,7 +33,7 @@ def promote(version: Version, *, how: str = "promote", reason: str = "") -> Vers
         _set_alias(version, CHAMPION)  # from here on it is true
         history.record(name, version, how=how, reason=reason)
     if CHALLENGER in standing:
-        MlflowClient().delete_registered_model_alias(name, CHALLENGER)
+        patience.client().delete_registered_model_alias(name, CHALLENGER)
     mirror(name)
     return get(name, number)
 
@@ -68,15 +68,15 @@ def _show(found: ModelVersion, standing: Collection[str], *, was_champion: bool)
         with warnings.catch_warnings():
             # MLflow advises aliases instead of stages; the stages are for those who look at them.
             warnings.filterwarnings("ignore", category=FutureWarning, message=".*model registry stages")
-            MlflowClient().transition_model_version_stage(found.name, found.version, stage)
+            patience.client().transition_model_version_stage(found.name, found.version, stage)
     if CHAMPION in standing and found.tags.get(CHAMPION) != "true":
-        _twice(partial(MlflowClient().set_model_version_tag, found.name, found.version, CHAMPION, "true"))
+        _twice(partial(patience.client().set_model_version_tag, found.name, found.version, CHAMPION, "true"))
     elif CHAMPION not in standing and CHAMPION in found.tags:
-        _twice(partial(MlflowClient().delete_model_version_tag, found.name, found.version, CHAMPION))
+        _twice(partial(patience.client().delete_model_version_tag, found.name, found.version, CHAMPION))
 
 
 def _set_alias(version: Version, alias: str) -> None:
-    _twice(partial(MlflowClient().set_registered_model_alias, version.name, alias, str(version.version)))
+    _twice(partial(patience.client().set_registered_model_alias, version.name, alias, str(version.version)))
 
 
 def _twice(change: Callable[[], None]) -> None:

@@ -11,9 +11,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from sklearn.pipeline import Pipeline
 
-from champion import persistence
+from champion import patience, persistence
 from champion.data import Schema
-from champion.errors import ModelError
+from champion.errors import ModelError, TrackingError
 from champion.pipeline import predict
 from champion.registry.version import Version
 from champion.task import Task, classification
@@ -45,7 +45,7 @@ def load(version: Version) -> Stored:
     """Fetch and load the version's files; raise ModelError where they are gone or hold a type that isn't trusted."""
     with TemporaryDirectory() as folder:
         try:
-            files = mlflow.artifacts.download_artifacts(version.uri, dst_path=folder)
+            files = patience.call(mlflow.artifacts.download_artifacts, version.uri, dst_path=folder)
             saved = Model.load(files)
         except (MlflowException, OSError) as error:
             raise ModelError(f"The files of {version.uri} are gone: {error}") from error
@@ -65,7 +65,7 @@ def try_out(version: Version) -> Stored:
     try:
         stored = load(version)
         predicted = predict(stored.pipeline, stored.example, task=stored.task)
-    except ModelError:
+    except (ModelError, TrackingError):
         raise
     except Exception as error:  # files of another time fail in many ways, and none of them may be served
         reason = str(error).partition("\n")[0] or type(error).__name__

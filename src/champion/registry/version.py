@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import mlflow
-from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
+from champion import patience
 from champion.errors import ModelError, did_you_mean
 
 CHAMPION = "champion"  # the alias that serve.py follows, and the tag that shows it in lists
@@ -59,7 +59,7 @@ def register(
     facts: Mapping[str, str] | None = None,
 ) -> Version:
     """Add the logged model as the next version of `name`, in no stage yet, with metrics and facts as tags."""
-    client = MlflowClient()
+    client = patience.client()
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -79,7 +79,7 @@ def register(
 
 def describe(version: Version, *, tags: Mapping[str, str], description: str) -> Version:
     """Write the tags and the description to the version."""
-    client = MlflowClient()
+    client = patience.client()
     for key, value in _short(tags).items():
         client.set_model_version_tag(version.name, str(version.version), key, value)
     client.update_model_version(version.name, str(version.version), description[:LONGEST])
@@ -89,7 +89,7 @@ def describe(version: Version, *, tags: Mapping[str, str], description: str) -> 
 def get(name: str, version: int) -> Version:
     """Return that version, or raise ModelError where there is none."""
     try:
-        return _version(MlflowClient().get_model_version(name, str(version)), aliases(name))
+        return _version(patience.client().get_model_version(name, str(version)), aliases(name))
     except MlflowException as error:
         raise ModelError(f"Model '{name}' has no version {version}.") from error
 
@@ -108,7 +108,7 @@ def versions(name: str) -> list[Version]:
 
 def names() -> list[str]:
     """Return the names of all registered models that have a champion."""
-    return [model.name for model in mlflow.search_registered_models() if CHAMPION in model.aliases]
+    return [model.name for model in all_registered() if CHAMPION in model.aliases]
 
 
 def only(names: Sequence[str]) -> str:
@@ -123,23 +123,28 @@ def names_with_a_past() -> list[str]:
 
     A registry that is shared holds others too, and their stages are none of our business.
     """
-    models = mlflow.search_registered_models()
+    models = all_registered()
     ours = [model for model in models if {CHAMPION, CHALLENGER} & set(model.aliases) or _has_history(model)]
     return [model.name for model in ours]
+
+
+def all_registered() -> list[RegisteredModel]:
+    """Return what MLflow holds of each model as a whole."""
+    return list(patience.call(mlflow.search_registered_models))
 
 
 def registered(name: str) -> RegisteredModel:
     """Return what MLflow holds of the model as a whole; raise ModelError where there is none of this name."""
     try:
-        return MlflowClient().get_registered_model(name)
+        return patience.client().get_registered_model(name)
     except MlflowException as error:
-        hint = did_you_mean(name, (model.name for model in mlflow.search_registered_models()))
+        hint = did_you_mean(name, (model.name for model in all_registered()))
         raise ModelError(f"There is no registered model '{name}'.{hint}") from error
 
 
 def stored_versions(name: str) -> list[ModelVersion]:
     """Return all versions of the model as MLflow holds them; their aliases are to be had from `aliases`."""
-    return list(mlflow.search_model_versions(filter_string=f"name = '{name}'"))
+    return list(patience.call(mlflow.search_model_versions, filter_string=f"name = '{name}'"))
 
 
 def aliases(name: str) -> dict[int, list[str]]:

@@ -10,7 +10,7 @@ from mlflow.types import Schema as Spec
 from mlflow.types.schema import AnyType
 from sklearn.pipeline import Pipeline
 
-from champion import persistence
+from champion import patience, persistence
 from champion.data import Dataset, Schema
 from champion.errors import ModelError
 from champion.features import imputed
@@ -24,11 +24,12 @@ def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
     """
     schema = Schema.of(train, filled=imputed(model.named_steps["features"]))
     whole = Pipeline([("schema", schema), *model.steps])
-    experiment_id = mlflow.MlflowClient().get_run(run_id).info.experiment_id
-    mlflow.set_experiment(experiment_id=experiment_id)  # or the model goes to another one
+    experiment_id = patience.client().get_run(run_id).info.experiment_id
+    patience.call(mlflow.set_experiment, experiment_id=experiment_id)  # or the model goes to another one
     try:
         with warnings.catch_warnings(), persistence.code() as code:
-            logged = _LoggedOnce.log(
+            logged = patience.call(
+                _LoggedOnce.log,
                 None,
                 mlflow.sklearn,
                 name="model",

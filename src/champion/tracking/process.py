@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from mlflow import MlflowClient
+
+from champion import patience
 
 ALIVE = ".running"  # in the run's output folder, locked by its process as long as that lives
 
@@ -31,7 +32,7 @@ def alive(folder: Path) -> Iterator[dict[str, str]]:
 
 def close_killed_runs(experiment_id: str) -> None:
     """Mark runs of this machine as KILLED that are RUNNING in MLflow, but whose process is gone."""
-    client = MlflowClient()
+    client = patience.client()
     mine = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     for run in client.search_runs([experiment_id], mine):
         gone = not _is_alive(Path(run.data.tags.get("output_dir", "")))
@@ -41,7 +42,7 @@ def close_killed_runs(experiment_id: str) -> None:
 
 def close_killed(run_id: str) -> None:
     """Mark a run as KILLED."""
-    client = MlflowClient()
+    client = patience.client()
     client.set_tag(run_id, "reason", "its process was killed")
     client.set_terminated(run_id, "KILLED")
 

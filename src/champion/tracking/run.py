@@ -16,14 +16,13 @@ from urllib.parse import quote
 
 import mlflow
 import numpy as np
-from mlflow import MlflowClient
 from mlflow.entities import Dataset as DatasetEntity
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
-from champion import trial
+from champion import patience, trial
 from champion.data import Dataset, Summary
 from champion.errors import TrackingError
 from champion.home import REPOSITORY
@@ -55,32 +54,34 @@ class Run:
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log all metrics in one call."""
         now = int(time.time() * 1000)
-        MlflowClient().log_batch(self.id, metrics=[Metric(key, value, now, 0) for key, value in metrics.items()])
+        patience.client().log_batch(self.id, metrics=[Metric(key, value, now, 0) for key, value in metrics.items()])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set all tags in one call."""
-        MlflowClient().log_batch(self.id, tags=[RunTag(key, redact(value)) for key, value in tags.items()])
+        patience.client().log_batch(self.id, tags=[RunTag(key, redact(value)) for key, value in tags.items()])
 
     def log_files(self, *files: Path) -> None:
         """Keep copies of the files among the run's artifacts."""
         for file in files:
-            MlflowClient().log_artifact(self.id, str(file))
+            patience.client().log_artifact(self.id, str(file))
 
     def close_lost(self, run_ids: Collection[str]) -> None:
-        """Mark those of the runs as KILLED that are still RUNNING, though their workers died, on whatever machine."""
-        client = MlflowClient()
-        running = client.search_runs([client.get_run(self.id).info.experiment_id], "attributes.status = 'RUNNING'")
-        for run in running:
+        """Mark runs as KILLED whose workers died while they were RUNNING: these on any machine, and others of this."""
+        client = patience.client()
+        experiment_id = client.get_run(self.id).info.experiment_id
+        for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
             if run.info.run_id in run_ids:
                 close_killed(run.info.run_id)
+        close_killed_runs(experiment_id)
 
 
 def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
     """Copy the artifact `name` of a run into `folder`, or return None where run or artifact is gone."""
     try:
-        if name not in {file.path for file in MlflowClient().list_artifacts(run_id)}:
+        if name not in {file.path for file in patience.client().list_artifacts(run_id)}:
             return None  # asked before, as a server that lacks a file is asked for it for minutes
-        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder))
+        found = patience.call(mlflow.artifacts.download_artifacts, run_id=run_id, artifact_path=name, dst_path=folder)
+        return Path(found)
     except (MlflowException, OSError):
         return None
 
@@ -114,7 +115,7 @@ def start_run(
         run_id = _create(experiment_id, name, known)
         with _ended(run_id):
             trial.link(run_id)
-            client = MlflowClient()
+            client = patience.client()
             client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
             client.log_inputs(run_id, [_dataset_input(data, typical)])
             client.log_text(run_id, redact(config), "config.yaml")
@@ -133,33 +134,27 @@ def start_sweep(
     typical: Dataset,
     tags: Mapping[str, str],
 ) -> Iterator[Run]:
-    """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does.
-
-    Trials whose worker was killed are marked KILLED at its end.
-    """
+    """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does."""
     with refusals_in_one_line(), alive(folder) as process_tags:
         experiment_id = _experiment_id(experiment, artifacts)
         known = {**tags, **_provenance(data), **process_tags}
         if run_id is None or not _goes_on(run_id):
             run_id = _create(experiment_id, name, known)
-            MlflowClient().log_inputs(run_id, [_dataset_input(data, typical)])
+            patience.client().log_inputs(run_id, [_dataset_input(data, typical)])
         with _ended(run_id):
-            try:
-                yield Run(run_id, name, experiment, folder)
-            finally:
-                close_killed_runs(experiment_id)
+            yield Run(run_id, name, experiment, folder)
 
 
 def _create(experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
     shown = {key: redact(value) for key, value in tags.items()}
-    run = MlflowClient().create_run(experiment_id, run_name=name, tags={**_context_tags(), **shown})
+    run = patience.client().create_run(experiment_id, run_name=name, tags={**_context_tags(), **shown})
     return str(run.info.run_id)
 
 
 def _goes_on(run_id: str) -> bool:
     """Mark the run as RUNNING again; tell whether it is still there."""
     try:
-        MlflowClient().update_run(run_id, status="RUNNING")
+        patience.client().update_run(run_id, status="RUNNING")
     except MlflowException:
         return False
     return True
@@ -168,28 +163,29 @@ def _goes_on(run_id: str) -> bool:
 @contextmanager
 def _ended(run_id: str) -> Iterator[None]:
     """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends."""
-    client = MlflowClient()
+    client = patience.client()
     try:
         yield
     except BaseException as error:
         pruned = trial.was_pruned(error)
-        if pruned:
-            client.set_tag(run_id, "trial_state", "PRUNED")
-        client.set_tag(run_id, "reason", redact(f"{type(error).__name__}: {error}")[:5000])
-        client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
+        with patience.last_words(error):
+            if pruned:
+                client.set_tag(run_id, "trial_state", "PRUNED")
+            client.set_tag(run_id, "reason", redact(f"{type(error).__name__}: {error}")[:5000])
+            client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
         raise
     client.set_terminated(run_id, "FINISHED")
 
 
 @cache
 def _experiment_of(run_id: str) -> str:
-    return str(MlflowClient().get_run(run_id).info.experiment_id)
+    return str(patience.client().get_run(run_id).info.experiment_id)
 
 
 def _experiment_id(name: str, artifacts: str | None) -> str:
     """Return the id of the experiment, made where there is none; runs in it whose process is gone are closed."""
     location = (Path(artifacts).absolute() / quote(name, safe=" ")).as_uri() if artifacts else None
-    client = MlflowClient()
+    client = patience.client()
     if (found := client.get_experiment_by_name(name)) is None:
         try:
             return str(client.create_experiment(name, artifact_location=location, tags=KIND))

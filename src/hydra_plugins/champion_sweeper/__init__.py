@@ -1,17 +1,30 @@
 """An Optuna study behind Hydra's -m. A job may tell it how far it is; outside a sweep that does nothing."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 
 if TYPE_CHECKING:
     from optuna import Trial
 
-__all__ = ["LAST_JOB", "current_trial", "expect_last_job", "report", "running", "stops_on_sigterm"]
+__all__ = [
+    "LAST_JOB",
+    "WAITS",
+    "Outage",
+    "current_trial",
+    "expect_last_job",
+    "report",
+    "running",
+    "stops_on_sigterm",
+    "waits",
+]
 
 LAST_JOB = "last_job"  # of a trial: what the last job takes of it, in seconds, should it have a part in that
+WAITS = "waits"  # of a trial: what it waits for, since when, and until when at most
 
 _running: "Trial | None" = None
 _is_over: Callable[[float], bool] = bool
@@ -47,6 +60,12 @@ def expect_last_job(own: float, *, rest: float = 0.0, trials: int = 1) -> None:
     """
     if _running is not None:
         _running.set_user_attr(LAST_JOB, {"own": own, "rest": rest, "trials": trials})
+
+
+def waits(why: str | None, *, until: float = 0.0) -> None:
+    """Tell the study that the trial waits, until so many seconds since the epoch at most, or with None: no more."""
+    if _running is not None:
+        _running.set_user_attr(WAITS, why and {"why": why, "since": time.time(), "until": until})
 
 
 @contextmanager

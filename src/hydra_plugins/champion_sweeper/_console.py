@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from hydra_plugins.champion_sweeper import _results
+from hydra_plugins.champion_sweeper import WAITS, _results
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store, shown
@@ -52,7 +52,7 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    over = threading.Event()
+    over, told = threading.Event(), []
 
     def watch() -> None:
         task, last = bar.add_task("", total=limits.n_trials), False
@@ -63,6 +63,11 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
 
     def look(task: TaskID) -> None:
         trials = store.trials()
+        waiting = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.user_attrs.get(WAITS)]
+        for trial in waiting:
+            if not console.is_terminal and trial.user_attrs[WAITS] not in told:
+                told.append(trial.user_attrs[WAITS])
+                console.print(f"trial {trial.number:<4} {_waits(trial)}", markup=False)
         for trial in trials:
             if trial.state.is_finished() and trial.number not in before:
                 before.add(trial.number)
@@ -70,8 +75,8 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
                     console.print(_told(trial), markup=False)
         if console.is_terminal:
             done = [trial for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
-            standing = _standing(store.study(), done, limits, started)
-            bar.update(task, completed=len(done), description=standing)
+            standing = [*_standing(store.study(), done, limits, started), *map(_waits, waiting[:1])]
+            bar.update(task, completed=len(done), description=", ".join(standing))
 
     started = time.time()
     watcher = threading.Thread(target=watch, daemon=True)
@@ -84,8 +89,8 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
             watcher.join()
 
 
-def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, started: float) -> str:
-    """Return the live line: trials done, pruned and failed, the best so far, the time left."""
+def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, started: float) -> list[str]:
+    """Return the parts of the live line: trials done, pruned and failed, the best so far, the time left."""
     parts = [f"trials {len(done)}{f'/{limits.n_trials}' if limits.n_trials else ''}"]
     for state, word in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed")):
         parts.append(f"{sum(trial.state is state for trial in done)} {word}")
@@ -93,8 +98,20 @@ def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, 
         best = _results.leaders(study)[0]
         parts.append(f"best {score(best)} (trial {best.number})")
     if (left := _seconds_left(done, limits, started)) is not None:
-        parts.append(f"{left // 60}:{left % 60:02} left")
-    return ", ".join(parts)
+        parts.append(f"{_clock(left)} left")
+    return parts
+
+
+def _waits(trial: FrozenTrial) -> str:
+    """Return what a trial waits for, how long it has, and how long it will at most."""
+    waits = trial.user_attrs[WAITS]
+    since, longest = time.time() - waits["since"], waits["until"] - waits["since"]
+    return f"waiting {_clock(since)} of {_clock(longest)}: {waits['why']}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def _seconds_left(done: Sequence[FrozenTrial], limits: Limits, started: float) -> int | None:
@@ -166,9 +183,9 @@ def _run(number: int) -> str:
     return "runs" if number == 1 else "run"
 
 
-def stopped(n_done: int, command: str) -> None:
-    """Print what is kept, and how to go on."""
-    print(f"Stopped after {n_done} trials, which are kept. Go on with: {command}", file=sys.stderr)
+def kept(n_done: int, command: str) -> str:
+    """Return what is kept of a search that is stopped, and how to go on."""
+    return f"Stopped after {_trials(n_done)}, which {'is' if n_done == 1 else 'are'} kept. Go on with: {command}"
 
 
 def score(trial: FrozenTrial) -> str:

@@ -89,10 +89,17 @@ def close_lost(store: Store, *, command: str, ended: bool = False, blame: bool =
     for trial in store.trials(TrialState.RUNNING):
         own = ended and _command(trial) == command
         if own or store.is_lost(trial):
-            again = not (blame and RETRY in trial.user_attrs)
-            if store.end(trial, LOST if again else REASON, DIED) and again:
-                queued = trial.system_attrs.get("fixed_params", {})  # it may not have come to choosing its values
-                store.study().enqueue_trial({**queued, **trial.params}, user_attrs={RETRY: trial.number})
+            if blame and RETRY in trial.user_attrs:
+                store.end(trial, REASON, DIED)
+            else:
+                put_back(store, trial, why=DIED, retry=trial.number)
+
+
+def put_back(store: Store, trial: FrozenTrial, *, why: str, retry: int | None = None) -> None:
+    """Close a running trial as lost, and queue its parameters again, in `retry` of the trial of this number."""
+    if store.end(trial, LOST, why):
+        queued = trial.system_attrs.get("fixed_params", {})  # it may not have come to choosing its values
+        store.study().enqueue_trial({**queued, **trial.params}, user_attrs={} if retry is None else {RETRY: retry})
 
 
 def is_last(store: Store, command: str, *, before: Collection[int]) -> bool:

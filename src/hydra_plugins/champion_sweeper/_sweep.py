@@ -22,6 +22,7 @@ from optuna.trial import TrialState
 from hydra_plugins.champion_sweeper import _console, _launch, _queue, _results, _space, _store, _study
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
+from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
@@ -184,16 +185,19 @@ def _context(settings: DictConfig, study: optuna.Study, folder: Path) -> Abstrac
 
 @contextmanager
 def _told_to_stop(worker: Worker) -> Iterator[None]:
-    """Answer Ctrl-C and SIGTERM: close what was running, and say how to go on."""
+    """Answer Ctrl-C, SIGTERM and an outage: close what was running, and say how to go on."""
     try:
         with stops_on_sigterm():
             yield
-    except (KeyboardInterrupt, SystemExit) as stop:
+    except (KeyboardInterrupt, SystemExit, Outage) as stop:
         store = worker.store
         _study.close_lost(store, command=worker.command, ended=_launch.is_local(worker.config))
         done = sum(trial.state.is_finished() for trial in store.counted())
         given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
-        _console.stopped(done, _program([*given, f"hydra.sweeper.study_name={store.name}"]))
+        kept = _console.kept(done, _program([*given, f"hydra.sweeper.study_name={store.name}"]))
+        if isinstance(stop, Outage):
+            raise SweepError(f"{stop} {kept}") from stop
+        print(kept, file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
 
 

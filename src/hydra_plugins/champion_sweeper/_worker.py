@@ -18,11 +18,12 @@ from omegaconf import DictConfig
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.champion_sweeper import _job, _queue, running
+from hydra_plugins.champion_sweeper import _job, _queue, _study, running
 from hydra_plugins.champion_sweeper._limits import Limits
+from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
-from hydra_plugins.champion_sweeper._study import REASON, TWIN
+from hydra_plugins.champion_sweeper._study import REASON, RETRY, TWIN
 
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
 
@@ -72,6 +73,10 @@ class Worker:
             with running(trial, is_over=partial(self.limits.is_over, self.store)):
                 returned = _job.run(self.task, config, number=trial.number, hydra_context=context, quiet=True)
             self._tell(trial, returned)
+        except Outage as outage:
+            [now] = [one for one in self.store.trials(TrialState.RUNNING) if one.number == trial.number]
+            _study.put_back(self.store, now, why=str(outage).rstrip("."), retry=taken.user_attrs.get(RETRY))
+            raise
         except optuna.TrialPruned:
             trial.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         except Exception as error:
