@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -192,34 +192,44 @@ class Cluster:
                 process.kill()
 
 
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """Run a Ray cluster of two nodes with a core each."""
-    with TemporaryDirectory(prefix="ray") as folder:
+@contextmanager
+def ray_nodes(number: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Run a Ray cluster of so many nodes with a core each; yield its address and the nodes, and end them."""
+    with TemporaryDirectory(prefix="ray") as folder, ExitStack() as nodes:
         address = f"127.0.0.2:{free_port()}"
         own = ["--block", "--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats"]
         head = [f"--port={address.partition(':')[2]}", f"--temp-dir={folder}", "--include-dashboard=false"]
-        first = start_node(*own, "--head", "--node-ip-address=127.0.0.2", *head)
+        started = [nodes.enter_context(node(*own, "--head", "--node-ip-address=127.0.0.2", *head, cwd=folder))]
         wait_until(lambda: is_open(address))
-        second = start_node(*own, "--node-ip-address=127.0.0.3", f"--address={address}")
+        for n in range(1, number):
+            more = (f"--node-ip-address=127.0.0.{2 + n}", f"--address={address}")
+            started.append(nodes.enter_context(node(*own, *more, cwd=folder)))
+        yield address, started
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Run a Ray cluster of two nodes with a core each."""
+    with ray_nodes(2) as (address, (_, second)):
+        wait_until(lambda: any("raylet" in below.name() for below in descendants(second.pid)))
+        yield Cluster(address, psutil.Process(second.pid))
+
+
+@contextmanager
+def node(*options: str, cwd: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a node of a Ray cluster, and end it with everything on it."""
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    env = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    with subprocess.Popen(["ray", "start", *options], cwd=cwd, env=env, start_new_session=True, **quiet) as process:
         try:
-            wait_until(lambda: any("raylet" in below.name() for below in psutil.Process(second.pid).children()))
-            yield Cluster(address, psutil.Process(second.pid))
+            yield process
         finally:
-            below = [one for node in (first, second) for one in descendants(node.pid)]
-            for process in (second, first):
-                process.terminate()
-                process.wait(timeout=60)
+            below = descendants(process.pid)
+            process.terminate()
+            process.wait(timeout=60)
             _, alive = psutil.wait_procs(below, timeout=20)
             for one in alive:
                 one.kill()
-
-
-def start_node(*options: str) -> subprocess.Popen[bytes]:
-    """Start a node of a Ray cluster."""
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    env = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
-    return subprocess.Popen(["ray", "start", *options], env=env, start_new_session=True, **quiet)
 
 
 def descendants(pid: int) -> list[psutil.Process]:

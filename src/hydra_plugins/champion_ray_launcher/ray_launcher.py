@@ -76,8 +76,10 @@ def _ask(address: str) -> None:
 
 
 def _run(context: HydraContext, config: DictConfig, task: TaskFunction, state: Mapping[Any, Any]) -> JobReturn:
-    """Run one job where Ray has put it."""
+    """Run one job where Ray has put it, in the directory of the command, which is made on a node that lacks it."""
     os.environ.update(_plain(config.hydra.job.env_set))  # the names of folders may need it
+    os.makedirs(config.hydra.runtime.cwd, exist_ok=True)
+    os.chdir(config.hydra.runtime.cwd)
     setup_globals()
     Singleton.set_state(state)
     return run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context)
