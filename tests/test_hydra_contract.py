@@ -1,8 +1,6 @@
 """What Hydra promises of launchers and sweepers, by the suites that it keeps for itself, against ours."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from hydra.extra.pytest_plugin import hydra_restore_singletons, hydra_sweep_runner  # noqa: F401
@@ -33,13 +31,17 @@ class TestRayLauncher(LauncherTestSuite):
 
 @RAY
 @pytest.mark.usefixtures("ray_cluster")
-@pytest.mark.parametrize(("launcher_name", "overrides"), [("ray", ["hydra.job.chdir=true", "hydra.sweeper.max_batch_size=2"])])
+@pytest.mark.parametrize(
+    ("launcher_name", "overrides"), [("ray", ["hydra.job.chdir=true", "hydra.sweeper.max_batch_size=2"])]
+)
 class TestRayLauncherInBatches(BatchedSweeperTestSuite):
     """A batch after the other."""
 
 
 @RAY
 @pytest.mark.usefixtures("ray_cluster")
-@pytest.mark.parametrize(("task_launcher_cfg", "extra_flags"), [({"defaults": [{"override hydra/launcher": "ray"}]}, ["-m"])])
+@pytest.mark.parametrize(
+    ("task_launcher_cfg", "extra_flags"), [({"defaults": [{"override hydra/launcher": "ray"}]}, ["-m"])]
+)
 class TestRayLauncherOnTheCommandLine(IntegrationTestSuite):
     """And so are those of a command."""

@@ -145,7 +145,7 @@ class Folds:
         own, learned = clone(self.features), self.train.take(fit_rows)
         y = learned.y
         try:
-            X = own.fit_transform(learned.X, Standardised().learn(y).transform(y) if learned.task.far else y)
+            X = own.fit_transform(learned.X, Standardised().learn(y).standardise(y) if learned.task.far else y)
         except (ValueError, TypeError) as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
             raise ConfigError(f"The features can't be fitted: {reason}.") from error
@@ -188,7 +188,7 @@ def fit(
 
 def _encoded(model: Pipeline, X: Rows, y: pd.Series) -> np.ndarray:
     """Fit the features, some of which say something of the target, and return the rows as numbers."""
-    told = model[-1].learn(y).transform(y) if isinstance(model[-1], Standardised) else y
+    told = model[-1].learn(y).standardise(y) if isinstance(model[-1], Standardised) else y
     encoded: np.ndarray = model[:-1].fit_transform(X, told)
     return encoded
 
@@ -196,8 +196,8 @@ def _encoded(model: Pipeline, X: Rows, y: pd.Series) -> np.ndarray:
 def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
     """Fit an estimator, or all those of a vote, and tell the vote what it would have learned by fitting them itself."""
     if isinstance(model, Standardised):
-        model.regressor_, told = clone(model.regressor), model.learn(y).transform(y)
-        near = watch and (watch[0], model.transform(watch[1]))
+        model.regressor_, told = clone(model.regressor), model.learn(y).standardise(y)
+        near = watch and (watch[0], model.standardise(watch[1]))
         _fit(model.regressor_, X, told, watch=near, threads=threads)
         return
     estimators, labels = learners(model), None

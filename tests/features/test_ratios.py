@@ -44,5 +44,5 @@ def test_gaps_are_no_obstacle() -> None:
 def test_division_by_zero_is_missing() -> None:
     """A ratio to nothing is no number, and no warning."""
     made = Ratios([(0, 1)]).fit(X[["rooms", "households"]])
-    assert np.isnan(made.transform(pd.DataFrame([[1.0, 0.0]]))).all()
+    assert np.isnan(made.transform(pd.DataFrame({"rooms": [1.0], "households": [0.0]}))).all()
     assert list(made.get_feature_names_out()) == ["rooms_per_households"]

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Tags
 
 from champion.data.cells import Held
 from champion.data.column import name_at
@@ -31,8 +32,11 @@ class Rows:
     unseen: Mapping[str, int]
 
 
-class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The columns that a model takes, in the order it was trained on; `unused` are others that its table had."""
+class Schema(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The columns that a model takes, in the order it was trained on; `unused` are others that its table had.
+
+    It knows them without a `fit`.
+    """
 
     def __init__(self, columns: Sequence[Reading], unused: Sequence[str] = ()) -> None:
         self.columns = columns
@@ -52,6 +56,16 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def names(self) -> Mapping[str, Reading]:
         """The columns by their names, in order."""
         return {column.name: column for column in self.columns}
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The columns' names, of shape (n_columns,)."""
+        return np.array([column.name for column in self.columns], dtype=object)
+
+    @property
+    def n_features_in_(self) -> int:
+        """The number of columns."""
+        return len(self.columns)
 
     def written(self, *, decimal: str | None, missing: Sequence[str]) -> "Schema":
         """Return the schema for text that has another mark of decimals, or more words for nothing."""
@@ -77,6 +91,14 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         given = _named(X)
         return pd.DataFrame(self.join([self.read(given, len(next(iter(given.values()), ())))]))
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that cells of any kind are read, gaps too, and that there is nothing to be fitted."""
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array, tags.input_tags.dict = False, True  # columns by their names, and no array
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+        return tags
 
     def read(self, given: Mapping[str, Held], n_rows: int) -> Rows:
         """Return the rows, of which each of the columns `given` has its cells; other columns don't matter.
@@ -121,6 +143,10 @@ class Schema(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 def _named(columns: Mapping[str, Held] | pd.DataFrame) -> dict[str, Held]:
     """Return the columns by the names that training gives them."""
+    if not hasattr(columns, "items"):
+        raise RequestError(
+            f"Columns are taken by their names, as in a DataFrame, but this is an {type(columns).__name__}."
+        )
     named = {name_at(place, str(name)): cells for place, (name, cells) in enumerate(columns.items(), start=1)}
     if len(named) < len(columns.keys()):
         raise RequestError("A column is named twice.")

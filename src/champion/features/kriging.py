@@ -8,14 +8,13 @@ Gorishniy and others, TabR: Tabular Deep Learning Meets Nearest Neighbors, ICLR 
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Self
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from champion.features.neighbours import Neighbours, columns_of_target
-from champion.features.ratios import with_ratios
+from champion.features.neighbours import OfTarget
+from champion.features.ratios import most_of, with_ratios
 
 REACH = 1.5  # distance at which a third of the likeness is left, in ways to the middle neighbour
 NUGGET = 0.3  # variance of targets at the very same place, as a share of that between places
@@ -24,7 +23,7 @@ SCORES = np.array([NormalDist().inv_cdf((n + 0.5) / 201) for n in range(201)])  
 ENOUGH = 1000  # rows that tell how far neighbours are
 
 
-class KrigedTarget(Neighbours):
+class KrigedTarget(OfTarget):
     """What those near and alike let expect of the target, and how uncertain that is.
 
     The columns are latitude and longitude in degrees, and then numbers, of which `pairs` are positions whose ratios
@@ -49,19 +48,23 @@ class KrigedTarget(Neighbours):
         self.pairs = pairs
         self.classes = classes
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
-        """Keep where the rows of `X` (n_rows, 2 + n_numbers) are, their targets `y` (n_rows,), and how far is far."""
-        super().fit(X, y)
-        self.range_ = max(REACH * usual_distance(self._grown, self.n_neighbours), 1e-9)
-        return self
-
-    def get_feature_names_out(self, _: object = None) -> np.ndarray:
+    def _names(self, given: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Name the columns after what they hold; by `far` several transformers' are told apart."""
         targets = range(self.told_.shape[1])
         names = [f"kriged_{self.far:g}{f'_{target}' if len(targets) > 1 else ''}" for target in targets]
-        return np.array([*names, f"kriged_{self.far:g}_variance"], dtype=object)
+        return [*names, f"kriged_{self.far:g}_variance"]
 
-    def _learn(self, X: pd.DataFrame, told: np.ndarray) -> None:
+    @property
+    def _fewest(self) -> int:
+        return 2 + most_of(self.pairs)
+
+    def _fitted(self, X: pd.DataFrame, y: pd.Series | None) -> np.ndarray:
+        """Learn how far is far, too."""
+        numbers = super()._fitted(X, y)
+        self.range_ = max(REACH * usual_distance(self._grown, self.n_neighbours), 1e-9)
+        return numbers
+
+    def _learn(self, X: np.ndarray, told: np.ndarray) -> None:
         """Learn which numbers of `X` (n_rows, 2 + n_numbers) make a kind, and how far kinds are apart."""
         super()._learn(X, told)
         numbers = self._numbers(X)
@@ -73,14 +76,11 @@ class KrigedTarget(Neighbours):
         usual = usual_distance(KDTree(km[np.isfinite(km).all(axis=1)]), self.n_neighbours)
         self.widths_ = self.far * usual * together[self.chosen_] / together.max(initial=1e-9)
 
-    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:  # noqa: ARG002
-        return columns_of_target(y, classes=self.classes)
-
-    def _placed(self, X: pd.DataFrame) -> np.ndarray:
+    def _placed(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         kind = _ranked(self._numbers(X)[:, self.chosen_], self.steps_)
         return np.hstack([self._km(X), self.widths_ * kind])
 
-    def _numbers(self, X: pd.DataFrame) -> np.ndarray:
+    def _numbers(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         return with_ratios(np.asarray(X, dtype=float)[:, 2:], self.pairs)
 
     @property

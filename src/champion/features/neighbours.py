@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
+from sklearn.utils import Tags
 
 from champion.features.places import OfPlaces
 
@@ -24,23 +25,27 @@ class Neighbours(OfPlaces):
     very same place are neighbours like others.
     """
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
+    def fit(self, X: pd.DataFrame, y: pd.Series | None = None) -> Self:
         """Keep where the rows of `X` (n_rows, n_columns) are, and what is told of them, as of their targets `y`."""
-        told = self._told(X, y)
-        self._learn(X, told)
-        places = self._placed(X)
-        known = np.isfinite(places).all(axis=1)
-        self.places_, self.told_ = places[known], told[known]
-        self.__dict__.pop("_tree", None)
+        self._fitted(X, y)
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def fit_transform(self, X: pd.DataFrame, y: pd.Series | None = None) -> np.ndarray:
+        """Describe the training rows themselves, each by the others."""
+        return self._described(self._fitted(X, y), own=1)
+
+    def transform_numbers(self, X: np.ndarray) -> np.ndarray:
         """Describe rows that training didn't have."""
         return self._described(X, own=0)
 
-    def fit_transform(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:
-        """Describe the training rows themselves, each by the others."""
-        return self.fit(X, y)._described(X, own=1)
+    def _fitted(self, X: pd.DataFrame, y: pd.Series | None) -> np.ndarray:
+        numbers, told = self._taught(X, y)
+        self._learn(numbers, told)
+        places = self._placed(numbers)
+        known = np.isfinite(places).all(axis=1)
+        self.places_, self.told_ = places[known], told[known]
+        self._tree = KDTree(self.places_)
+        return numbers
 
     @property
     @abstractmethod
@@ -53,22 +58,22 @@ class Neighbours(OfPlaces):
         """The number of columns that describe a row."""
 
     @abstractmethod
-    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:
-        """Return what training rows tell their neighbours, of shape (n_rows, n_told)."""
+    def _taught(self, X: pd.DataFrame, y: pd.Series | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of training rows, and what they tell their neighbours, of shape (n_rows, n_told)."""
 
     @abstractmethod
     def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Return what is made of distances and positions of neighbours, of shape (n_rows, n_near) each."""
 
-    def _learn(self, X: pd.DataFrame, told: np.ndarray) -> None:  # noqa: ARG002
+    def _learn(self, X: np.ndarray, told: np.ndarray) -> None:  # noqa: ARG002
         """Learn what `_placed` needs."""
         self._learn_width(X)
 
-    def _placed(self, X: pd.DataFrame) -> np.ndarray:
+    def _placed(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Return where each row is, of shape (n_rows, n_dimensions), in kilometres."""
         return self._km(X)
 
-    def _described(self, X: pd.DataFrame, *, own: int) -> np.ndarray:
+    def _described(self, X: np.ndarray, *, own: int) -> np.ndarray:
         places = self._placed(X)
         known = np.isfinite(places).all(axis=1)
         others = len(self.places_) - own
@@ -81,7 +86,7 @@ class Neighbours(OfPlaces):
 
     @property
     def _grown(self) -> KDTree:
-        """The tree by which neighbours are found, grown when it is first needed."""
+        """The tree by which neighbours are found, grown again when a copy first needs it."""
         if "_tree" not in self.__dict__:
             self._tree = KDTree(self.places_)
         return self._tree
@@ -100,18 +105,33 @@ class Neighbours(OfPlaces):
         return {key: value for key, value in super().__getstate__().items() if key != "_tree"}
 
 
-class NeighboursTarget(Neighbours):
+class OfTarget(Neighbours):
+    """A description by the target of the neighbours: with `classes` a 0/1 column for each, or for the second of two."""
+
+    classes: bool
+
+    def _taught(self, X: pd.DataFrame, y: pd.Series | None) -> tuple[np.ndarray, np.ndarray]:
+        numbers, told = self._learned(X, y)
+        return numbers, columns_of_target(told, classes=self.classes)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that there is nothing to learn without a target."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+class NeighboursTarget(OfTarget):
     """What the target of the nearest training rows is: means of several numbers of them, spread and distance.
 
-    With `classes` the target is a 0/1 column for each, or for the second of two. Gives an array of shape (n_rows,
-    n_targets * (len(n_neighbours) + 2) + 2).
+    Gives an array of shape (n_rows, n_targets * (len(n_neighbours) + 2) + 2).
     """
 
     def __init__(self, n_neighbours: Sequence[int] = (5, 15, 50), *, classes: bool = False) -> None:
         self.n_neighbours = n_neighbours
         self.classes = classes
 
-    def get_feature_names_out(self, _: object = None) -> np.ndarray:
+    def _names(self, given: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Name the columns after what they hold."""
         several = self.told_.shape[1] > 1
         names = [
@@ -119,7 +139,7 @@ class NeighboursTarget(Neighbours):
             for what in (*(f"mean_of_{n}" for n in self.n_neighbours), "weighted_mean", "spread")
             for target in range(self.told_.shape[1])
         ]
-        return np.array([*names, "km_to_nearest_neighbour", "km_to_farther_neighbour"], dtype=object)
+        return [*names, "km_to_nearest_neighbour", "km_to_farther_neighbour"]
 
     @property
     def _most(self) -> int:
@@ -128,9 +148,6 @@ class NeighboursTarget(Neighbours):
     @property
     def _n_columns(self) -> int:
         return int(self.told_.shape[1]) * (len(self.n_neighbours) + 2) + 2
-
-    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:  # noqa: ARG002
-        return columns_of_target(y, classes=self.classes)
 
     def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
         targets = self.told_[near]
@@ -142,9 +159,9 @@ class NeighboursTarget(Neighbours):
         return np.column_stack([*means, weighted, middling.std(axis=1), km[:, 0], km[:, middle - 1]])
 
 
-def columns_of_target(y: pd.Series, *, classes: bool) -> np.ndarray:
+def columns_of_target(y: np.ndarray, *, classes: bool) -> np.ndarray:
     """Return a target as numbers: itself, or a 0/1 column for each class, or for the second of two."""
     if not classes:
         return np.asarray(y, dtype=float)[:, None]
-    indicators = pd.get_dummies(pd.Series(np.asarray(y))).to_numpy(dtype=float)
+    indicators = pd.get_dummies(pd.Series(y)).to_numpy(dtype=float)
     return indicators[:, 1:] if indicators.shape[1] == 2 else indicators

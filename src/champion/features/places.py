@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+
+from champion.features.numbers import OfNumbers
 
 EARTH_KM = 6371.0
 LATITUDE, LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng", "long")
@@ -26,16 +27,19 @@ def _named(X: pd.DataFrame, names: Sequence[str], most: float) -> str | None:
     return None
 
 
-class OfPlaces(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A transformer of latitudes and longitudes, which makes kilometres of degrees."""
+class OfPlaces(OfNumbers):
+    """A transformer of latitudes and longitudes, its first two columns, which makes kilometres of degrees."""
 
-    def _learn_width(self, X: pd.DataFrame) -> None:
+    @property
+    def _fewest(self) -> int:
+        return 2
+
+    def _learn_width(self, X: np.ndarray) -> None:
         """Remember how wide a degree of longitude is where the rows lie: as wide as the cosine of their latitude."""
-        latitude = np.asarray(X, dtype=float)[:, 0]
+        latitude = X[:, 0]
         self.width_ = float(np.cos(np.radians(np.nanmean(latitude)))) if np.isfinite(latitude).any() else 1.0
-        self.n_features_in_ = X.shape[1]
 
-    def _km(self, X: pd.DataFrame) -> np.ndarray:
+    def _km(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Return kilometres to the east and to the north, of shape (n_rows, 2)."""
         places = np.radians(np.asarray(X, dtype=float)[:, :2]) * EARTH_KM
         return np.column_stack([places[:, 1] * self.width_, places[:, 0]])
@@ -52,17 +56,17 @@ class Rotations(OfPlaces):
 
     def fit(self, X: pd.DataFrame, y: object = None) -> "Rotations":  # noqa: ARG002
         """Learn around which latitude the rows of `X` (n_rows, 2) lie."""
-        self._learn_width(X)
+        self._learn_width(self._learned(X))
         turns = np.linspace(0, np.pi, self.n_angles + 1, endpoint=False)[1:]
         self.axes_ = np.vstack([np.cos(turns), np.sin(turns)])
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform_numbers(self, X: np.ndarray) -> np.ndarray:
         """Return the rows' places on each axis."""
         turned: np.ndarray = self._km(X) @ self.axes_
         return turned
 
-    def get_feature_names_out(self, _: object = None) -> np.ndarray:
+    def _names(self, given: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Name each axis by its angle in degrees, counted from the east."""
         angles = [180 * n / (self.n_angles + 1) for n in range(1, self.n_angles + 1)]
-        return np.array([f"turned_by_{angle:.0f}" for angle in angles], dtype=object)
+        return [f"turned_by_{angle:.0f}" for angle in angles]

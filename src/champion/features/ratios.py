@@ -5,7 +5,8 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+
+from champion.features.numbers import OfNumbers
 
 GROW_TOGETHER = 0.7  # correlation of their logarithms
 
@@ -30,6 +31,11 @@ def divided(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     return found
 
 
+def most_of(pairs: Sequence[tuple[int, int]]) -> int:
+    """Return how many columns there must be for these pairs of positions."""
+    return max((1 + max(pair) for pair in pairs), default=0)
+
+
 def with_ratios(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """Return the columns and, behind them, the ratios of these pairs, of shape (n_rows, n_columns + n_pairs)."""
     return np.hstack([values, divided(values, pairs)])
@@ -40,7 +46,7 @@ def ratio_names(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[
     return [f"{names[one]}_per_{names[other]}" for one, other in pairs]
 
 
-class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Ratios(OfNumbers):
     """The first column of each pair divided by the second, of shape (n_rows, n_pairs).
 
     `pairs` are positions among the columns that it is given. What is divided by zero is missing.
@@ -51,14 +57,16 @@ class Ratios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: pd.DataFrame, y: object = None) -> "Ratios":  # noqa: ARG002
         """Learn nothing but the columns' names."""
-        self.n_features_in_ = X.shape[1]
-        self.names_ = [str(name) for name in getattr(X, "columns", range(X.shape[1]))]
+        self._learned(X)
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform_numbers(self, X: np.ndarray) -> np.ndarray:
         """Return the ratios."""
         return divided(np.asarray(X, dtype=float), self.pairs)
 
-    def get_feature_names_out(self, _: object = None) -> np.ndarray:
-        """Name the ratios."""
-        return np.array(ratio_names(self.names_, self.pairs), dtype=object)
+    def _names(self, given: Sequence[str]) -> list[str]:
+        return ratio_names(given, self.pairs)
+
+    @property
+    def _fewest(self) -> int:
+        return most_of(self.pairs)

@@ -1,13 +1,12 @@
 """Decides how a row stands out from where it is: a large house is another one among small than among large houses."""
 
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from champion.features.neighbours import Neighbours
-from champion.features.ratios import ratio_names, with_ratios
+from champion.features.ratios import most_of, ratio_names, with_ratios
 
 
 class Surroundings(Neighbours):
@@ -21,15 +20,14 @@ class Surroundings(Neighbours):
         self.n_neighbours = n_neighbours
         self.pairs = pairs
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
-        """Keep where the rows of `X` (n_rows, 2 + n_numbers) are, and their numbers; no target is looked at."""
-        self.names_ = [str(name) for name in getattr(X, "columns", range(X.shape[1]))][2:]
-        return super().fit(X, y)
-
-    def get_feature_names_out(self, _: object = None) -> np.ndarray:
+    def _names(self, given: Sequence[str]) -> list[str]:
         """Name each difference after its number, as in rooms_above_neighbours."""
-        numbers = [*self.names_, *ratio_names(self.names_, self.pairs)]
-        return np.array([f"{name}_above_neighbours" for name in numbers], dtype=object)
+        numbers = given[2:]
+        return [f"{name}_above_neighbours" for name in (*numbers, *ratio_names(numbers, self.pairs))]
+
+    @property
+    def _fewest(self) -> int:
+        return 2 + most_of(self.pairs)
 
     @property
     def _most(self) -> int:
@@ -39,13 +37,14 @@ class Surroundings(Neighbours):
     def _n_columns(self) -> int:
         return int(self.told_.shape[1])
 
-    def _told(self, X: pd.DataFrame, y: pd.Series) -> np.ndarray:  # noqa: ARG002
-        return self._numbers(X)
+    def _taught(self, X: pd.DataFrame, y: pd.Series | None) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG002
+        learned = self._learned(X)
+        return learned, self._numbers(learned)
 
-    def _numbers(self, X: pd.DataFrame) -> np.ndarray:
+    def _numbers(self, X: np.ndarray) -> np.ndarray:
         return with_ratios(np.asarray(X, dtype=float)[:, 2:], self.pairs)
 
-    def _described(self, X: pd.DataFrame, *, own: int) -> np.ndarray:
+    def _described(self, X: np.ndarray, *, own: int) -> np.ndarray:
         difference: np.ndarray = self._numbers(X) - super()._described(X, own=own)
         return difference
 

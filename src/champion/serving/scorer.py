@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from champion import pipeline
-from champion.features import named
+from champion.features import OfNumbers, named
 from champion.task import Task
 
 Columns = Mapping[str, np.ndarray | pd.Series]
@@ -43,8 +43,8 @@ class Scorer:
                 encoded.append(np.column_stack(block))
             elif isinstance(names, str):
                 encoded.append(np.asarray(transformer.transform(pd.Series(block[0], name=names))))
-            elif not hasattr(transformer, "feature_names_in_"):  # asks for no names
-                encoded.append(transformer.transform(np.column_stack(block)))
+            elif isinstance(transformer, OfNumbers):
+                encoded.append(transformer.transform_numbers(np.column_stack(block)))
             else:
                 encoded.append(transformer.transform(pd.DataFrame(dict(zip(names, block, strict=True)))))
         return pipeline.predict(self._model.steps[-1][1], np.hstack(encoded), task=self._task)
