@@ -49,8 +49,15 @@ class Left(SweepTaskFunction):
 
 def read(folder: Path) -> JobReturn:
     """Return what a job has left of itself."""
-    left: list[Any] = [OmegaConf.load(folder / ".hydra" / f"{name}.yaml") for name in ("overrides", "config", "hydra")]
-    return JobReturn(*left, str(folder), left[-1].hydra.job.name, JobStatus.COMPLETED)
+    left: dict[str, Any] = {file.stem: OmegaConf.load(file) for file in (folder / ".hydra").iterdir()}
+    return JobReturn(
+        overrides=list(left["overrides"]),
+        cfg=left["config"],
+        hydra_cfg=left["hydra"],
+        working_dir=str(folder),
+        task_name=left["hydra"].hydra.job.name,
+        status=JobStatus.COMPLETED,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +107,10 @@ class OfStudies:
         return lambda **given: Left(self.per_batch, **given)
 
 
-@pytest.mark.parametrize(("launcher_name", "overrides"), [("basic", [*STUDY])])
+@pytest.mark.parametrize(
+    ("launcher_name", "overrides"),
+    [("basic", [*STUDY]), pytest.param("joblib", [*STUDY], marks=pytest.mark.everything)],
+)
 class TestSweeper(OfStudies, LauncherTestSuite):
     """Jobs of hydra/sweeper=champion are what jobs of Hydra's own sweeper are."""
 
