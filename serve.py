@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError, did_you_mean
-from champion.home import REPOSITORY
+from champion.home import CONF
 from champion.startup import importing
 
 
@@ -23,9 +23,7 @@ def parse() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--alias", default="champion", help="follow the version with this alias (default: %(default)s)")
     which.add_argument("--version", type=int, metavar="N", help="this version, whatever its alias")
-    parser.add_argument(
-        "--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/local.yaml"
-    )
+    parser.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
     parser.add_argument("--examples", action="store_true", help="print curl commands for this model and stop")
     parser.add_argument(
         "limits", nargs="*", metavar="KEY=VALUE", help="instead of a line of conf/serving.yaml, as in max_rows=1000"
@@ -35,7 +33,7 @@ def parse() -> argparse.Namespace:
 
 def limits(given: list[str]) -> dict[str, float]:
     """Return conf/serving.yaml with the lines that were given on the command line instead of its own."""
-    chosen = {str(key): value for key, value in OmegaConf.load(REPOSITORY / "conf" / "serving.yaml").items()}
+    chosen = {str(key): value for key, value in OmegaConf.load(CONF / "serving.yaml").items()}
     for word in given:
         key, _, value = word.partition("=")
         if key not in chosen:

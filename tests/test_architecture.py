@@ -16,7 +16,7 @@ FILES = sorted(file for file in PACKAGE.rglob("*.py") if "datasets" not in file.
 # From what others build on to what builds on others: a module imports from the lines above its own only.
 LAYERS = [
     {"errors", "home", "memory", "redaction", "remedy", "rounds", "startup", "trial", "task"},
-    {"complaint", "data", "patience"},
+    {"complaint", "data", "invocation", "patience"},
     {"advice", "features", "split"},
     {"pipeline"},
     {"evaluation", "persistence", "pictures", "preparation"},
@@ -46,7 +46,7 @@ DOORS = {
     "uvicorn": {"serving"},
     "rich": {"console"},
     "matplotlib": {"pictures"},
-    "omegaconf": {"complaint", "tracking"},
+    "omegaconf": {"complaint", "home"},
 }
 
 

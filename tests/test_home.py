@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from champion.home import home
+from champion.home import home, tracking_uri
 from tests.conftest import REPOSITORY, Home
+
+TEAMS = "sqlite:////srv/team.db"
 
 
 def test_home_is_the_repository_wherever_the_command_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -36,3 +38,35 @@ def test_config_puts_everything_into_the_home(tmp_path: Path) -> None:
         f"{tmp_path}/multirun/",
     ):
         assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "found"),
+    [
+        (None, [], "sqlite:///{home}/mlflow.db"),
+        ("", [], "sqlite:///{home}/mlflow.db"),
+        (TEAMS, [], TEAMS),
+        (TEAMS, ["tracking=server"], TEAMS),
+        (TEAMS, ["tracking=local"], "sqlite:///{home}/mlflow.db"),
+        (TEAMS, ["tracking.uri=sqlite:////srv/mine.db"], "sqlite:////srv/mine.db"),
+        (None, ["tracking=server"], "http://127.0.0.1:5000"),
+    ],
+)
+def test_command_line_goes_before_the_variable_and_that_before_conf(
+    tmp_path: Path, variable: str | None, words: list[str], found: str
+) -> None:
+    """What is typed decides, then MLFLOW_TRACKING_URI, then the files of conf/tracking/."""
+    home = Home(tmp_path)
+    env = home.env | ({} if variable is None else {"MLFLOW_TRACKING_URI": variable})
+    shown = home.train(*words, "--cfg", "job", "--resolve", "-p", "tracking", env=env, check=True).stdout
+    assert f"uri: {found.format(home=tmp_path)}\n" in shown
+
+
+def test_without_a_word_all_look_where_training_does(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found without composing the config is what composing it finds: the variable, or else the home."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri() == home.uri
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert tracking_uri() == home.uri
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///team.db")
+    assert tracking_uri() == f"sqlite:///{Path.cwd()}/team.db"

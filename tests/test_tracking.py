@@ -1,6 +1,7 @@
 """tracking.py: connect, start a run, log to it, end it."""
 
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ from champion import tracking
 from champion.data import Dataset
 from champion.errors import ConfigError, TrackingError
 from champion.tracking import process
-from tests.conftest import Home
+from tests.conftest import Home, free_port
 
 
 @pytest.fixture
@@ -136,6 +137,36 @@ def test_wrong_server_is_answered(wrong_server: str) -> None:
     """A server that isn't MLflow's is told from one that is."""
     with pytest.raises(TrackingError, match="is no MLflow server that answers: status 501"):
         tracking.connect(wrong_server)
+
+
+def test_server_that_isnt_there_is_answered_by_the_name_it_was_given_by(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option, the variable or the key is named, and the command that starts a server at that port."""
+    uri = f"http://127.0.0.1:{free_port()}"
+    start = f"Start one with `mlflow server --port {uri.rpartition(':')[2]}`"
+    with pytest.raises(TrackingError, match=rf"^tracking\.uri '{uri}' .* {start}, or choose tracking=local\."):
+        tracking.connect(uri)
+    with pytest.raises(TrackingError, match=rf"^--tracking-uri '{uri}' .* {start}, or give another --tracking-uri\."):
+        tracking.connect_chosen(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(TrackingError, match=rf"^MLFLOW_TRACKING_URI '{uri}'"):
+        tracking.connect_chosen(None)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", uri)
+    with pytest.raises(TrackingError, match=rf"^MLFLOW_REGISTRY_URI '{uri}'"):
+        tracking.connect(home.uri)
+
+
+def test_variable_stays_as_the_shell_has_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow puts its address into the environment, where the next one to ask would take it for the user's."""
+    for value in (None, "sqlite:////srv/team.db"):
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        if value:
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
+        mlflow.set_tracking_uri("sqlite:////srv/other.db")
+        os.environ.pop("MLFLOW_TRACKING_URI") if value is None else os.environ.update(MLFLOW_TRACKING_URI=value)
+        tracking.connect(home.uri)
+        assert os.environ.get("MLFLOW_TRACKING_URI") == value
 
 
 def test_address_must_be_text() -> None:

@@ -14,9 +14,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--model", metavar="NAME", help="registered model (default: the only one with a champion)")
-    where.add_argument(
-        "--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/local.yaml"
-    )
+    where.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
     parser = argparse.ArgumentParser(prog="python -m champion", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("status", parents=[where], help="champion, challenger and all versions (default: every model)")

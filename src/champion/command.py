@@ -8,14 +8,12 @@ from champion.errors import ModelError, shorten
 from champion.registry import Version
 from champion.serving import model
 
-NOBODY = "There is no champion yet, nor a challenger. Train one: `python src/train.py`."
-
 
 def status(name: str | None) -> None:
     """Show champion, challenger and versions of a model, or of each one that has any."""
     names = [name] if name else registry.names_with_a_past()
     if not names:
-        raise ModelError(NOBODY)
+        raise ModelError(_nobody())
     with registry.locked():
         for known in names:
             _refresh(known)
@@ -32,7 +30,7 @@ def history(name: str | None) -> None:
         registry.export()
     past = registry.events(chosen)
     if not past:
-        raise ModelError(f"{chosen} has had no champion yet. `python -m champion promote N` makes one.")
+        raise ModelError(f"{chosen} has had no champion yet. `{registry.promote_command(chosen, 'N')}` makes one.")
     console.history(chosen, past)
 
 
@@ -51,7 +49,8 @@ def rollback(name: str | None) -> None:
         registry.notice(chosen)
         number = registry.before(registry.events(chosen), [version.version for version in registry.versions(chosen)])
         if number is None:
-            raise ModelError(f"{chosen} had no champion before this one. `python -m champion promote N` chooses one.")
+            other = registry.promote_command(chosen, "N")
+            raise ModelError(f"{chosen} had no champion before this one. `{other}` chooses one.")
         _crown(registry.get(chosen, number), how="rollback", reason="Champion again{}.")
 
 
@@ -115,5 +114,9 @@ def _chosen(name: str | None) -> str:
         return name
     names = registry.names() or registry.names_with_a_past()
     if not names:
-        raise ModelError(NOBODY)
+        raise ModelError(_nobody())
     return registry.only(names)
+
+
+def _nobody() -> str:
+    return f"There is no champion yet, nor a challenger. Train one: `{registry.train_command()}`."

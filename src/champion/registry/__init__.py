@@ -1,6 +1,6 @@
 """How models are kept in MLflow's registry: what a version is, where it stands, who was champion before."""
 
-from champion.registry.address import promote_command, serve_command
+from champion.registry.address import promote_command, serve_command, train_command
 from champion.registry.export import export
 from champion.registry.history import Event, before, events, notice
 from champion.registry.standing import challenge, locked, mirror, promote
@@ -44,6 +44,7 @@ __all__ = [
     "promote_command",
     "register",
     "serve_command",
+    "train_command",
     "try_out",
     "versions",
 ]

@@ -1,12 +1,15 @@
 """Decides how the server starts: which port it holds, what it says, and that it stops cleanly."""
 
 import logging
+import shlex
 import socket
+import sys
 from collections.abc import Mapping
 
 import uvicorn
 
 from champion.errors import ChampionError
+from champion.redaction import redact
 from champion.serving.app import create_app
 from champion.serving.examples import curl_commands
 from champion.serving.follow import Follower
@@ -50,7 +53,7 @@ def serve(
         f"  POST {url}/invocations   predictions, one for each row",
         f"  GET  {url}/docs          how to ask, in a browser",
         f"  GET  {url}/ping          says that the server is up; also /health /model /version /metrics",
-        "Ctrl-C stops it; `python serve.py --examples` prints requests to try.",
+        f"Ctrl-C stops it; `{redact(shlex.join(['python', *sys.argv, '--examples']))}` prints requests to try.",
         sep="\n",
         flush=True,
     )

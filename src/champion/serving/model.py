@@ -32,7 +32,7 @@ def find(name: str | None, *, version: int | None = None, alias: str = CHAMPION)
     chosen = name or _only_model()
     found = registry.get(chosen, version) if version is not None else registry.by_alias(chosen, alias)
     if found is None:
-        raise ModelError(f"--model {chosen} has no version with alias '{alias}'. Train one: `python src/train.py`.")
+        raise ModelError(f"--model {chosen} has no version with alias '{alias}'. {_remedy(chosen, alias)}")
     return found
 
 
@@ -46,5 +46,14 @@ def load(version: Version) -> ServedModel:
 def _only_model() -> str:
     names = registry.names()
     if not names:
-        raise ModelError("There is no champion to serve yet. Train one: `python src/train.py`.")
+        raise ModelError(f"There is no champion to serve yet. Train one: `{registry.train_command()}`.")
     return registry.only(names)
+
+
+def _remedy(name: str, alias: str) -> str:
+    known = registry.versions(name)
+    if alias != CHAMPION:
+        return "Set it in MLflow, or choose --version N."
+    if known:
+        return f"`{registry.promote_command(name, known[-1].version)}` makes the newest one champion."
+    return f"Train one: `{registry.train_command(name)}`."

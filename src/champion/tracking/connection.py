@@ -9,72 +9,103 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
-from omegaconf import OmegaConf
 from requests import HTTPError
 from sqlalchemy.exc import SQLAlchemyError
 
-from champion import patience, trial
+from champion import invocation, patience, trial
 from champion.errors import ConfigError, TrackingError
-from champion.home import REPOSITORY, home
+from champion.home import CONF, SQLITE, VARIABLE, absolute, tracking_uri
 from champion.redaction import redact
 
 SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
-SQLITE = "sqlite:///"
+SERVER = ("http://", "https://")
+REGISTRY = "MLFLOW_REGISTRY_URI"
+REMEDIES = {"tracking.uri": "choose tracking=local", REGISTRY: "unset it"}
 QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}  # MLflow
-LOCAL = REPOSITORY / "conf" / "tracking" / "local.yaml"
 
 
-def connect(uri: str, *, artifacts: str | None = None, create: bool = True, wait: float | None = None) -> None:
+def connect(
+    uri: str,
+    *,
+    artifacts: str | None = None,
+    create: bool = True,
+    named: str = "tracking.uri",
+    wait: float | None = None,
+) -> None:
     """Point MLflow at `uri`; where it names an SQLite file that isn't there, create it if `create`.
 
-    An outage that comes later is waited out, `wait` seconds at most, and by a trial one that is there already. Raises
-    TrackingError when a server doesn't answer within seconds, or there is no database.
+    `named` says what a user gave the address by. An outage that comes later is waited out, `wait` seconds at most, and
+    by a trial one that is there already. Raises TrackingError when a server doesn't answer within seconds, or there is
+    no database.
     """
     if not isinstance(uri, str):
         raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
     if wait is not None:
         _be_patient(wait)
     first = patience.call if trial.is_running() else _at_once
-    mlflow.set_tracking_uri(uri)
-    if uri.startswith(("http://", "https://")):
-        first(partial(_check_server, uri))
+    uri = absolute(uri)
+    if uri.startswith(SERVER):
+        first(partial(_check_server, uri, named=named))
     elif uri.startswith(SQLITE):
         file = Path(uri.removeprefix(SQLITE))
         if create and not file.exists():
             _create_database(file, artifacts or "mlruns")
         elif not file.exists():
-            raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `python src/train.py`.")
+            trained = invocation.train(uri=uri)
+            raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `{trained}`.")
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    _point_mlflow_at(uri)
+    if (registry := mlflow.get_registry_uri()) != uri and registry.startswith(SERVER):
+        first(partial(_check_server, registry, named=REGISTRY))
     with refusals_in_one_line(SQLAlchemyError):
         first(mlflow.MlflowClient)
 
 
 def connect_chosen(uri: str | None) -> None:
-    """Point MLflow at `uri`, else at $MLFLOW_TRACKING_URI, else where conf/tracking/local.yaml says it is.
+    """Point MLflow at `uri`, else where train.py would keep things without a word: $MLFLOW_TRACKING_URI, or conf/.
 
     Raises TrackingError when there is no such database, or none of the three says where to look.
     """
-    home()  # conf/ needs CHAMPION_HOME
-    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI")
-    if not chosen and not LOCAL.is_file():
-        raise TrackingError(f"There is no {LOCAL}. Give --tracking-uri URI, or set MLFLOW_TRACKING_URI.")
-    connect(chosen or OmegaConf.load(LOCAL).uri, create=False)
+    chosen = uri or tracking_uri()
+    if chosen is None:
+        raise TrackingError(f"{CONF / 'tracking'} says nothing. Give --tracking-uri URI, or set {VARIABLE}.")
+    named = "--tracking-uri" if uri else VARIABLE if VARIABLE in os.environ else "conf/tracking/"
+    connect(chosen, create=False, named=named)
 
 
 def ui_command() -> str:
     """Return what shows the runs in a browser: a command, or the address of a server that already does."""
-    uri = mlflow.get_tracking_uri()
-    if not uri.startswith(SQLITE):
+    uri, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    if uri.startswith(SERVER):
         return redact(uri)
-    at_hand = Path(uri.removeprefix(SQLITE)) == Path.cwd() / "mlflow.db"  # where MLflow looks by itself
-    return "mlflow ui" if at_hand else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+    at_hand = uri == f"{SQLITE}{Path.cwd() / 'mlflow.db'}" and "MLFLOW_BACKEND_STORE_URI" not in os.environ
+    words = [] if at_hand else ["--backend-store-uri", _typed(uri)]
+    return " ".join(["mlflow ui", *words, *(["--registry-store-uri", _typed(registry)] if registry != uri else [])])
+
+
+def _typed(uri: str) -> str:
+    """Return the address as a shell takes it; one with a password stays in the variable that it may have come from."""
+    if redact(uri) != uri and os.environ.get(VARIABLE) == uri:
+        return f'"${VARIABLE}"'
+    return shlex.quote(redact(uri))
+
+
+def _point_mlflow_at(uri: str) -> None:
+    """Tell MLflow, and leave the variable that it sets as the shell has it: printed commands are to work there."""
+    before = os.environ.get(VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = before
 
 
 @contextmanager
@@ -97,16 +128,25 @@ def _at_once(work: Callable[[], Any]) -> None:
     work()
 
 
-def _check_server(uri: str) -> None:
+def _check_server(uri: str, *, named: str) -> None:
     """Ask once, where MLflow itself would try again for minutes."""
     try:
         answer = http_request(get_default_host_creds(uri), "/health", "GET", timeout=SERVER_SECONDS, max_retries=0)
         answer.raise_for_status()
     except (MlflowException, HTTPError) as error:
         status = f"status {error.response.status_code}" if isinstance(error, HTTPError) else ""
-        says = f"tracking.uri '{redact(uri)}' is no MLflow server that answers"
-        remedy = "Start one with `mlflow server`, or choose tracking=local."
-        raise TrackingError(f"{says}: {status or patience.reason(error) or 'no connection'}. {remedy}") from error
+        says = f"{named} '{redact(uri)}' is no MLflow server that answers"
+        other = REMEDIES.get(named, "give another --tracking-uri")
+        why = status or patience.reason(error) or "no connection"
+        raise TrackingError(f"{says}: {why}. Start one{_at(uri)}, or {other}.") from error
+
+
+def _at(uri: str) -> str:
+    """Return how a server is started that answers at `uri`, where that is this machine."""
+    parts = urlsplit(uri)
+    if parts.hostname not in ("127.0.0.1", "localhost"):
+        return " there"
+    return f" with `mlflow server{'' if parts.port in (None, 5000) else f' --port {parts.port}'}`"
 
 
 def _create_database(file: Path, artifacts: str) -> None:

@@ -1,5 +1,6 @@
 """Decides what a person sees of a sweep: one live line on a terminal or one line a trial in a log, then the leaders."""
 
+import shlex
 import sys
 import threading
 import time
@@ -159,7 +160,7 @@ def results(study: optuna.Study, space: Space, *, store: Store, best: str | None
     console.print()
     if best:
         _line("best", best)
-    _line("study", f"optuna-dashboard {shown(store.url)}")
+    _line("study", shlex.join(["optuna-dashboard", shown(store.url)]))
 
 
 def waiting(n_trials: int) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import setup_globals
+from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -194,11 +197,22 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
         _study.close_lost(store, command=worker.command, ended=_launch.is_local(worker.config))
         done = sum(trial.state.is_finished() for trial in store.counted())
         given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
-        kept = _console.kept(done, _program([*given, f"hydra.sweeper.study_name={store.name}"]))
+        kept = _console.kept(done, _program([*given, f"hydra.sweeper.study_name={_said(store.name)}"]))
         if isinstance(stop, Outage):
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
+
+
+def _said(name: str) -> str:
+    """Return the name as an override's value: in Hydra's quotes, where it would mean something else without."""
+    try:
+        read = OverridesParser.create().parse_override(f"name={name}")
+        if not read.is_sweep_override() and read.value() == name and isinstance(read.value(), str):
+            return name
+    except HydraException:
+        pass
+    return QuotedString(name, Quote.single).with_quotes()
 
 
 def _program(arguments: Sequence[str]) -> str:
