@@ -21,8 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from champion import invocation, patience, trial
 from champion.errors import ConfigError, TrackingError
-from champion.home import CONF, SQLITE, VARIABLE, absolute, tracking_uri
+from champion.home import CONF, SQLITE, VARIABLE, absolute, home, tracking_uri
 from champion.redaction import redact
+from champion.tracking import moved
 
 SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
 SERVER = ("http://", "https://")
@@ -41,9 +42,9 @@ def connect(
 ) -> None:
     """Point MLflow at `uri`; where it names an SQLite file that isn't there, create it if `create`.
 
-    `named` says what a user gave the address by. An outage that comes later is waited out, `wait` seconds at most, and
-    by a trial one that is there already. Raises TrackingError when a server doesn't answer within seconds, or there is
-    no database.
+    The addresses in one that is there follow their files, should the project have moved. `named` says what a user gave
+    the address by. An outage that comes later is waited out, `wait` seconds at most, and by a trial one that is there
+    already. Raises TrackingError when a server doesn't answer within seconds, or there is no database.
     """
     if not isinstance(uri, str):
         raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
@@ -51,6 +52,7 @@ def connect(
         _be_patient(wait)
     first = patience.call if trial.is_running() else _at_once
     uri = absolute(uri)
+    _point_mlflow_at(uri)
     if uri.startswith(SERVER):
         first(partial(_check_server, uri, named=named))
     elif uri.startswith(SQLITE):
@@ -62,11 +64,13 @@ def connect(
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `{trained}`.")
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    _point_mlflow_at(uri)
     if (registry := mlflow.get_registry_uri()) != uri and registry.startswith(SERVER):
         first(partial(_check_server, registry, named=REGISTRY))
     with refusals_in_one_line(SQLAlchemyError):
         first(mlflow.MlflowClient)
+    if uri.startswith(SQLITE):
+        file = Path(uri.removeprefix(SQLITE))
+        moved.follow(file, roots=[file.parent, home(), *([Path(artifacts).absolute()] if artifacts else [])])
 
 
 def connect_chosen(uri: str | None) -> None:

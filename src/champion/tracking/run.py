@@ -17,7 +17,7 @@ from urllib.parse import quote
 import mlflow
 import numpy as np
 from mlflow.entities import Dataset as DatasetEntity
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
@@ -27,6 +27,7 @@ from champion.data import Dataset, Summary
 from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
+from champion.tracking import moved
 from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.process import alive, close_killed, close_killed_runs
 from hydra_plugins.champion_sweeper import stops_on_sigterm
@@ -194,8 +195,18 @@ def _experiment_id(name: str, artifacts: str | None) -> str:
                 raise TrackingError(f"experiment_name '{name}' is refused by MLflow: {error.message}") from error
     if found.lifecycle_stage == "deleted":
         raise TrackingError(f"experiment_name '{name}' was deleted in MLflow. Restore it there or choose another name.")
+    if found.artifact_location != location:
+        _check_files(found)
     close_killed_runs(found.experiment_id)
     return str(found.experiment_id)
+
+
+def _check_files(experiment: Experiment) -> None:
+    """Raise TrackingError where earlier runs left files in a folder that is gone: MLflow would make it again."""
+    folder = moved.gone(experiment.artifact_location)
+    if folder and MlflowClient().search_runs([experiment.experiment_id], max_results=1):
+        says = f"experiment_name '{experiment.name}' keeps its files in {folder}, and that folder is gone"
+        raise TrackingError(f"{says}. Bring it back, or choose another experiment_name.")
 
 
 def _provenance(data: Summary) -> dict[str, str]:
