@@ -6,7 +6,7 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, chdir, nullcontext
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,8 +46,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "500")
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Run one job: a user's mistake ends a single run with one line, and a sweep hears of it as an exception."""
-    single = HydraConfig.get().mode is RunMode.RUN
-    with one_line_errors() if single else nullcontext():
+    settings = HydraConfig.get()
+    single = settings.mode is RunMode.RUN
+    # Paths, given and shown, are those of the shell, also where hydra.job.chdir=true makes others for what is fitted.
+    with one_line_errors() if single else nullcontext(), chdir(settings.runtime.cwd if settings.job.chdir else "."):
         return train_one(cfg)
 
 
@@ -85,9 +87,10 @@ def train_one(cfg: DictConfig) -> float:
             team.keep(run.folder, done, model=model, beside=_beside(cfg, table))
         if promote:
             unfitted = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
-            challenger = finalist.prepare(
-                unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
-            )
+            with chdir(_working()):
+                challenger = finalist.prepare(
+                    unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
+                )
             metrics |= challenger.metrics | {"fit_seconds": metrics["fit_seconds"] + challenger.fit_seconds}
         run.log_metrics(metrics)
         evaluated = report.write_evaluation(
@@ -117,7 +120,7 @@ def _cross_validate(
     """Fit and score the folds; show each as it is done, and tell the sweep, which may see no use in going on."""
     from champion import console, evaluation
 
-    with console.folds(cfg.n_splits, table.train) as show:
+    with console.folds(cfg.n_splits, table.train) as show, chdir(_working()):
 
         def on_fold(fold: "Fold") -> None:
             show(fold)
@@ -128,6 +131,12 @@ def _cross_validate(
         return evaluation.cross_validate(
             estimator, table.folds, task=table.train.task, threads=_threads(cfg), on_fold=on_fold
         )
+
+
+def _working() -> str:
+    """Return the folder in which estimators are fitted, and may leave files: the job's with hydra.job.chdir=true."""
+    settings = HydraConfig.get()
+    return str(settings.runtime.output_dir) if settings.job.chdir else "."
 
 
 def _members(cfg: DictConfig, table: "Prepared") -> list["Member"]:

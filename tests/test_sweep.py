@@ -1,13 +1,17 @@
 """sweep.py and trial.py: what `python src/train.py -m` finds, promotes, and leaves in MLflow."""
 
 import os
+import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import optuna
 import pytest
 import yaml
@@ -19,7 +23,7 @@ from optuna.trial import TrialState
 
 from champion import sweep
 from champion.data import Dataset
-from tests.conftest import REPOSITORY, Home, write_houses
+from tests.conftest import REPOSITORY, SMALL, Home, write_houses
 
 STUDY = "hydra.sweeper.study_name=prices"
 BOTH = ("-m", "model=gradient_boosting,xgboost", "data.sample=3000", "n_splits=2", STUDY)
@@ -325,3 +329,45 @@ def test_many_workers_on_one_fresh_database_lose_nothing(tmp_path: Path, table: 
     assert params == 200
     assert {trial.state for trial in study_of(home).trials} == {TrialState.COMPLETE}
     assert len({trial.user_attrs["worker"] for trial in study_of(home).trials}) == 4
+
+
+def test_sweep_its_workers_and_who_asks_later_agree_where_things_are(empty_home: Home, tmp_path: Path) -> None:
+    """With tracking and registry in the variables all that a sweep leaves is there, and is found there.
+
+    Addresses and paths are seen from where the command was typed, though Hydra changes the directory of each job.
+    """
+    home, rows = Home(tmp_path / "home"), write_houses(tmp_path)
+    for database in ("team.db", "models.db"):
+        shutil.copy(empty_home.folder / "mlflow.db", tmp_path / database)
+    own = {"MLFLOW_TRACKING_URI": "sqlite:///team.db", "MLFLOW_REGISTRY_URI": "sqlite:///models.db"}
+    shell: dict[str, Any] = {"cwd": tmp_path, "env": home.env | own, "check": True}
+    done = home.train(
+        *("-m", "data=csv", f"data.path={rows.name}", "data.target=price", "n_splits=2", "hydra.job.chdir=true"),
+        *("model.max_iter=3,4", "hydra.sweeper.workers=2", "hydra.sweeper.storage=sqlite:///study.db"),
+        "hydra.sweeper.pruner=null",
+        **shell,
+    )
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/team.db", f"sqlite:///{tmp_path}/models.db")
+    experiment = client.get_experiment_by_name("houses_prediction")
+    statuses = [run.info.status for run in client.search_runs([experiment.experiment_id])]
+    assert statuses == ["FINISHED"] * 4  # of the sweep, its two trials and the last job
+    assert [model.name for model in client.search_registered_models()] == ["houses_predictor"]
+    assert (tmp_path / "study.db").exists()
+    assert not (home.folder / "mlflow.db").exists()
+    assert f"--backend-store-uri sqlite:///{tmp_path}/team.db --registry-store-uri sqlite:///models.db" in done.stdout
+    assert re.search(r"^serve +python \S*serve\.py$", done.stdout, re.MULTILINE)
+    assert "houses_predictor" in home.run("-m", "champion", "status", **shell).stdout
+
+
+@pytest.mark.everything
+def test_study_of_a_moved_project_goes_on_there(tmp_path: Path) -> None:
+    """Its trials are children of the same run, and nothing is written to the old place."""
+    before, after = Home(tmp_path / "before"), Home(tmp_path / "after")
+    sweep = ("-m", *SMALL, "promote=true", STUDY)
+    before.train(*sweep, "hydra.sweeper.n_trials=2", check=True)
+    before.folder.rename(after.folder)
+    after.train(*sweep, "hydra.sweeper.n_trials=4", check=True)
+    assert sorted(children_of(after, parent_of(after))) == [0, 1, 2, 3]
+    first, second = after.client.search_model_versions("name='housing_price_predictor'", order_by=["version_number"])
+    assert "can't be loaded" not in first.tags["reason"] + second.tags["reason"]
+    assert not before.folder.exists()
