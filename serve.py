@@ -2,9 +2,13 @@
 
 import argparse
 import os
+import sys
 from math import inf, nan
+from pathlib import Path
 
 from omegaconf import OmegaConf
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # this clone's code, whatever is installed
 
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError, did_you_mean

@@ -1,11 +1,13 @@
 """home.py: where things are kept."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from champion.home import home, tracking_uri
+from tests import python
 from tests.conftest import REPOSITORY, Home
 
 TEAMS = "sqlite:////srv/team.db"
@@ -70,3 +72,24 @@ def test_without_a_word_all_look_where_training_does(home: Home, monkeypatch: py
     assert tracking_uri() == home.uri
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///team.db")
     assert tracking_uri() == f"sqlite:///{Path.cwd()}/team.db"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make another clone, beside the one that these tests have installed; its code differs in a word."""
+    folder = tmp_path_factory.mktemp("clone")
+    for part in ("src/champion", "src/hydra_plugins", "conf"):
+        shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "serve.py", folder)
+    connection = folder / "src" / "champion" / "tracking" / "connection.py"
+    connection.write_text(connection.read_text().replace("There is no champion yet", "There is no champion here"))
+    return folder
+
+
+@pytest.mark.parametrize("words", [("serve.py", "--port", "0"), ("-m", "champion", "status")])
+def test_a_clone_uses_its_own_code_and_home(clone: Path, words: tuple[str, ...]) -> None:
+    """Typed in a clone, a command is that clone's, whichever one is installed."""
+    env = {key: value for key, value in os.environ.items() if key != "CHAMPION_HOME"}
+    env["PYTHONPATH"] = str(REPOSITORY / "src")  # as where this repository is installed
+    done = python.run(*words, cwd=clone, env=env, cold=True)
+    assert done.stderr.startswith(f"Error: There is no champion here, nor a database {clone}/mlflow.db."), done.stderr

@@ -1,8 +1,12 @@
 """See who is champion and why, change it, or let it score a file: `python -m champion COMMAND`."""
 
 import argparse
+import runpy
+import sys
+from pathlib import Path
 
 from champion.complaint import one_line_errors
+from champion.home import other_clone
 from champion.startup import importing
 from hydra_plugins.champion_sweeper import stops_on_sigterm
 
@@ -85,6 +89,17 @@ def _predict(options: argparse.Namespace) -> None:
         )
 
 
+def _run(source: Path) -> None:
+    """Be the `python -m champion` of another clone, with its code and its home."""
+    sys.path.insert(0, str(source))
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("champion", "hydra_plugins")]:
+        del sys.modules[name]
+    runpy.run_module("champion", run_name="__main__", alter_sys=True)
+
+
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    if not sys.flags.safe_path and (typed_in := other_clone()):
+        _run(typed_in)
+    else:
+        with one_line_errors():
+            main()

@@ -43,3 +43,10 @@ def absolute(uri: str) -> str:
     """Return the address with the path of an SQLite file seen from the root, and any other one as it is."""
     file = uri.removeprefix(SQLITE)
     return uri if file in ("", uri) else f"{SQLITE}{Path(file).absolute()}"
+
+
+def other_clone() -> Path | None:
+    """Return the source folder of the clone that the working directory is, or None where it is this one, or none."""
+    source = Path.cwd() / "src"
+    is_clone = (source / "champion" / "__main__.py").is_file() and (source.parent / "conf" / "config.yaml").is_file()
+    return source if is_clone and source.resolve() != REPOSITORY / "src" else None
