@@ -68,7 +68,7 @@ def connect(
         first(partial(_check_server, registry, named=REGISTRY))
     with refusals_in_one_line(SQLAlchemyError):
         first(mlflow.MlflowClient)
-    if uri.startswith(SQLITE):
+    if uri.startswith(SQLITE) and not trial.is_running():  # or its sweep has done so
         file = Path(uri.removeprefix(SQLITE))
         moved.follow(file, roots=[file.parent, home(), *([Path(artifacts).absolute()] if artifacts else [])])
 

@@ -204,7 +204,7 @@ def _experiment_id(name: str, artifacts: str | None) -> str:
 def _check_files(experiment: Experiment) -> None:
     """Raise TrackingError where earlier runs left files in a folder that is gone: MLflow would make it again."""
     folder = moved.gone(experiment.artifact_location)
-    if folder and MlflowClient().search_runs([experiment.experiment_id], max_results=1):
+    if folder and patience.client().search_runs([experiment.experiment_id], max_results=1):
         says = f"experiment_name '{experiment.name}' keeps its files in {folder}, and that folder is gone"
         raise TrackingError(f"{says}. Bring it back, or choose another experiment_name.")
 
