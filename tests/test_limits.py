@@ -151,7 +151,7 @@ def test_workers_fill_the_queue_side_by_side(store: Store) -> None:
 
 def test_total_that_is_raised_while_the_last_trial_runs_is_filled(store: Store) -> None:
     """The worker that is on it knows the smaller total, and adds none."""
-    space = Space((Parameter("x", "x", FloatDistribution(0, 1)),), (), {})
+    space = Space((Parameter("x", "x", FloatDistribution(0, 1)),), {})
     fill(store, space, n_trials=1)
     assert take(store, "one@own", total=1) is not None
     fill(store, space, n_trials=3)

@@ -1,6 +1,8 @@
 """_space.py: Hydra's sweep grammar as distributions, and what a sweep chooses from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
 from typing import Any
 
 import optuna
@@ -8,7 +10,11 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
 from optuna.distributions import CategoricalDistribution as Choice
@@ -114,6 +120,90 @@ def test_trials_are_composed_as_hydra_does(loader: ConfigLoader, argument: str, 
         assert config.hydra.job.override_dirname == expected.hydra.job.override_dirname == space.overrides(params)[0]
 
 
+TOGETHER = (
+    ["+new={a:1},{a:2}", "+new.c=9", "++new.a=5"],
+    ["+new={a:1},{a:2}", "new.a=9"],
+    ["+new.c=9", "+new={a:1},{c:2}"],
+    ["+new={a:1},{b:2}", "++new={c:{d:3}}", "++new.c.d=4,5"],
+    ["x=3", "x=1,2", "++x=7"],
+    ["n={a:1},5", "text=[1,2],[3]", "~nothing"],
+    ["shape=round,square", "+shape.width=1,2", "~flag"],
+    ["shape.radius=1,2", "~shape.radius"],
+    ["shape={radius:3},{radius:4}", "shape.radius=5"],
+    ["+shape@other=round,square", "+other.width=1", "hydra.job.config.override_dirname.exclude_keys=[shape]"],
+    ["~shape", "x=1,2", "+shape={sides:3},{sides:4}"],
+    ["+more=[1],[2]", "++more=[3]", "~text=plain"],
+    ["~n=3,4", "x=1"],
+    ["+text=1,2", "x=1"],
+    ["nothing='a b',${x}", "+alias=${n}", "n=range(1,3)"],
+)
+POOL = sorted({one for line in TOGETHER for one in line})
+
+
+@pytest.mark.parametrize("arguments", TOGETHER, ids=" ".join)
+def test_order_of_the_command_line_decides(loader: ConfigLoader, arguments: list[str]) -> None:
+    """What is swept is applied in its place among the other overrides, or refused, as with Hydra's own sweeper."""
+    assert_as_hydra(loader, arguments)
+
+
+@settings(max_examples=6)
+@given(st.lists(st.sampled_from(POOL), min_size=2, max_size=5, unique_by=lambda one: one.partition("=")[0]))
+def test_any_overrides_are_composed_as_hydra_does(arguments: list[str]) -> None:
+    """In whatever order swept and plain, added, forced, deleted and chosen values come."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(TOY), version_base="1.3"):
+        assert_as_hydra(GlobalHydra.instance().config_loader(), arguments)
+
+
+def assert_as_hydra(loader: ConfigLoader, arguments: list[str]) -> None:
+    """Compare each point's configuration, or refusal, with the one that Hydra composes of the same command line."""
+    try:
+        config = loader.load_configuration("config", arguments, RunMode.MULTIRUN)
+    except HydraException:
+        return  # before there is a sweeper
+    typed = list(config.hydra.overrides.task)
+    listed = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        if one.is_sweep_override()
+        else [str(one.input_line)]
+        for one in OverridesParser.create(loader).parse_overrides(typed)
+    ]
+    expected = [attempt(partial(loader.load_sweep_config, config, [*point])) for point in product(*listed)]
+    if len(expected) == 1:
+        return
+    space = _space.read(typed, loader=loader, compose=partial(loader.load_sweep_config, config), seed=0)
+    assert [attempt(partial(space.compose, params)) for params in space.grid(None) or ()] == expected
+
+
+def attempt(compose: Callable[[], DictConfig]) -> tuple[str, str] | None:
+    """Return the whole configuration and what names folders after it, or None where it is refused."""
+    try:
+        config = compose()
+    except HydraException:
+        return None
+    return OmegaConf.to_yaml(config), config.hydra.job.override_dirname
+
+
+def test_value_that_is_given_again_is_not_swept(loader: ConfigLoader) -> None:
+    """The last of one key counts, as with Hydra's own sweeper."""
+    assert read(loader, "n=1,2", "x=1,2", "n=5").names == ["x"]
+    assert [one.values for one in read(loader, "n=1,2", "n=3,4").parameters] == [("3", "4")]
+
+
+def test_what_the_command_line_gives_of_a_dict_is_not_searched(loader: ConfigLoader) -> None:
+    """A value within a dict takes the place of the files' one, too; what lies beside it is searched as before."""
+    params = {"shape.radius": "interval(0,1)", "+shape.width": "interval(0,1)", "n": "1,2"}
+    assert read(loader, "shape={radius:3}", params=params).names == ["+shape.width", "n"]
+
+
+def test_study_knows_what_is_given_beside_a_swept_dict(loader: ConfigLoader) -> None:
+    """It can't go on with another value of a key within it that isn't swept."""
+    space = read(loader, "+new={a:1},{a:2}", "+new.c=9")
+    made_with = space.made_with(may_change=["text"])
+    assert made_with["new.c"] == "9"
+    assert not {"new", "new.a", "text"} & set(made_with)
+
+
 def test_shuffled_choices_are_in_another_order(loader: ConfigLoader) -> None:
     """shuffle() changes the order in which the values are tried, the same way each time."""
     [first] = read(loader, "n=shuffle(range(0,20))").parameters
@@ -165,7 +255,7 @@ def test_files_give_the_space_where_the_command_line_sweeps_nothing(loader: Conf
     params = {"x": "interval(0,1)", "n": "range(1,4)", "text": "fixed"}
     space = read(loader, "n=2", params=params)
     assert space.names == ["x"]
-    assert space.overrides({"x": 0.5}) == ["n=2", "text=fixed", "x=0.5"]
+    assert space.overrides({"x": 0.5}) == ["n=2", "x=0.5", "text=fixed"]
 
 
 def test_swept_values_on_the_command_line_take_the_place_of_the_files(loader: ConfigLoader) -> None:
@@ -215,7 +305,7 @@ def test_each_model_brings_its_own_space(loader: ConfigLoader) -> None:
         trial = study.ask()
         overrides = space.overrides(space.suggest(trial))
         model = trial.params["model"]
-        assert overrides[:2] == ["seed=7", f"model={model}"]
+        assert overrides[:2] == [f"model={model}", "seed=7"]
         assert {name.partition(".")[0] for name in trial.params} == {"model", model}
         expected = loader.load_configuration("config", overrides, RunMode.RUN)
         assert space.compose(trial.params).model == expected.model

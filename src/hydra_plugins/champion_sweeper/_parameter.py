@@ -48,7 +48,7 @@ class Parameter:
     @property
     def path(self) -> str:
         """The key without the signs that tell Hydra to add it."""
-        return self.key.lstrip("+")
+        return self.key.lstrip("+~")
 
     @property
     def first(self) -> Any:
@@ -60,10 +60,6 @@ class Parameter:
     def override(self, value: Any) -> str:
         """Return the override that sets the key to this value."""
         return f"{self.key}={value}"
-
-    def value(self, chosen: Any) -> Any:
-        """Return what the configuration holds for a value of the distribution."""
-        return _read(chosen) if isinstance(self.distribution, CategoricalDistribution) else chosen
 
     def configured(self, config: DictConfig) -> Any:
         """Return the value that `config` has for the key, as the distribution writes it, or None outside its range."""

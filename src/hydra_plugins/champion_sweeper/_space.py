@@ -4,8 +4,10 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,16 +20,29 @@ from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._parameter import Parameter, parse
 
 Compose = Callable[[list[str]], DictConfig]
+Given: TypeAlias = tuple[Parameter | str, ...]  # overrides in the order they are applied in: swept ones, and plain ones
 
 
 @dataclass(frozen=True)
 class Space:
-    """What is swept: parameters of every trial, and those that come with a combination of config group options."""
+    """What is swept: parameters of every trial, and those that come with a combination of config group options.
 
-    parameters: tuple[Parameter, ...]
-    fixed: tuple[str, ...]
+    `given` is what the command line says, in its order.
+    """
+
+    given: Given
     branches: Mapping[tuple[str, ...], "Branch"]
     groups: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of every trial."""
+        return _swept(self.given)
+
+    @property
+    def fixed(self) -> list[str]:
+        """The overrides that every trial has."""
+        return _plain(self.given)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Let the study choose a value for each parameter of a trial; return them by their names."""
@@ -35,28 +50,15 @@ class Space:
         return shared | {one.name: one.suggest(trial) for one in self.branch(shared).parameters}
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
-        """Return the overrides that stand for the parameters of a trial."""
-        branch = self.branch(params)
-        own = [parameter.override(params[parameter.name]) for parameter in branch.parameters]
-        shared = [parameter.override(params[parameter.name]) for parameter in self.parameters]
-        return [*self.fixed, *shared, *branch.fixed, *own]
+        """Return the overrides that stand for the parameters of a trial, in the order they are applied in."""
+        return _lines((*self.given, *self.branch(params).given), params)
 
     def compose(self, params: Mapping[str, Any]) -> DictConfig:
         """Return the configuration of a trial, as Hydra composes it from `overrides`, in a tenth of the time.
 
-        The files were composed with the branch; what is left is to put the values in.
+        The files were composed with the branch; what is left is to apply the overrides.
         """
-        config = copy.deepcopy(self.branch(params).config)
-        for parameter in self._of(params):
-            if parameter.name not in self.groups:
-                key, value = parameter.path, parameter.value(params[parameter.name])
-                OmegaConf.update(config, key, value, merge=True, force_add=parameter.key.startswith("+"))
-        overrides, job = self.overrides(params), config.hydra.job
-        names = job.config.override_dirname
-        told = sorted(one for one in overrides if one.partition("=")[0].lstrip("+~") not in names.exclude_keys)
-        config.hydra.overrides.task = overrides
-        job.override_dirname = names.item_sep.join(told).replace("=", names.kv_sep)
-        return config
+        return _applied(self.branch(params).base, self.overrides(params))
 
     def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of a trial under the keys that the command line uses."""
@@ -131,10 +133,10 @@ class Space:
         Keys of several branches carry the options they belong to where the branches differ.
         """
         found: dict[str, str] = {}
-        free = (*may_change, *(one.path for one in self._all if one.name not in self.groups))
-        written = {options: flat(branch.config, free) for options, branch in self.branches.items()}
+        swept = {one.path for one in self._all if one.name not in self.groups}
+        written = {options: flat(branch.config, may_change) for options, branch in self.branches.items()}
         for options, content in written.items():
-            for key, value in content.items():
+            for key, value in ((key, value) for key, value in content.items() if key not in swept):
                 shared = all(other.get(key) == value for other in written.values())
                 found[key if shared else f"{key} of {'/'.join(options)}"] = value
         return found | {f"the space of {one.name}": str(one) for one in self._all}
@@ -142,56 +144,139 @@ class Space:
 
 @dataclass(frozen=True)
 class Branch:
-    """What one combination of options brings: parameters, fixed overrides, and the configuration it stands for."""
+    """What one combination of options brings: overrides of its own, and the configuration that it stands for.
 
+    `base` is that of the files alone, without any override of a value.
+    """
+
+    base: DictConfig = field(repr=False)
     config: DictConfig = field(repr=False)
-    parameters: tuple[Parameter, ...] = ()
-    fixed: tuple[str, ...] = ()
+    given: Given = ()
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that trials of other options don't have."""
+        return _swept(self.given)
 
 
-def read(arguments: Sequence[str], *, loader: ConfigLoader, compose: Compose, seed: int | None) -> Space:
+def read(
+    arguments: Sequence[str],
+    *,
+    loader: ConfigLoader,
+    compose: Compose,
+    seed: int | None,
+    searched: tuple[str | None, list[str]] = (None, []),
+) -> Space:
     """Return the space of a command line: what it sweeps, or else `hydra.sweeper.params` of what it chooses.
 
     Options of a config group that are swept are composed each in turn, so that every one brings its own `params`.
     A value swept on the command line takes the place of all `params`; a value given there takes the place of one.
+    `searched` is the name of the primary config, and the overrides that say where else groups are looked for.
     """
     parser = OverridesParser.create(config_loader=loader)
-    given = parser.parse_overrides(list(arguments))
-    fixed = [one for one in given if not one.is_sweep_override()]
-    swept = [parse(one, seed=seed) for one in given if one.is_sweep_override()]
-    lines = [str(one.input_line) for one in fixed]
+    typed = _in_force(parser.parse_overrides(list(arguments)))
+
+    @cache
+    def is_group(key: str) -> bool:
+        return bool(loader.get_group_options(key.lstrip("+~").partition("@")[0], ObjectType.CONFIG, *searched))
 
     def of_params(config: DictConfig) -> list[Override]:
         params = config.hydra.sweeper.params or {}
-        taken = {one.key_or_group for one in given}
         written = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
-        return [one for one in written if one.key_or_group not in taken]
+        return [one for one in written if one.key_or_group not in chosen and not any(_touch(one, key) for key in keys)]
 
-    def is_group(key: str) -> bool:
-        return bool(loader.get_group_options(key.lstrip("+").partition("@")[0], ObjectType.CONFIG))
+    def read_all(overrides: Sequence[Override]) -> Given:
+        return tuple(parse(one, seed=seed) if one.is_sweep_override() else str(one.input_line) for one in overrides)
 
-    from_files = all(is_group(one.key) for one in swept)
+    @cache
+    def of_files(*choices: str) -> DictConfig:
+        return compose(list(choices))
+
+    def composed(lines: list[str]) -> tuple[DictConfig, DictConfig]:
+        choices = [one for one in map(_read, lines) if is_group(one.key_or_group) and not isinstance(one.value(), dict)]
+        base = of_files(*(str(one.input_line) for one in choices))
+        return base, _applied(base, lines)
+
+    chosen = [one.key_or_group for one in typed]
+    keys = [key for one in typed for key in _keys(one) if not is_group(key)]
+    given = read_all(typed)
+    from_files = all(is_group(one.key) for one in _swept(given))
     if from_files:
-        base = of_params(compose([*lines, *(one.override(one.values[0]) for one in swept if one.values)]))
-        swept += [parse(one, seed=seed) for one in base if one.is_sweep_override() and is_group(one.key_or_group)]
-    groups = [one for one in swept if is_group(one.key)]
+        first = composed(_lines(given, {one.name: one.first for one in _swept(given)}))[1]
+        given += read_all([one for one in of_params(first) if one.is_sweep_override() and is_group(one.key_or_group)])
+    groups = [one for one in _swept(given) if is_group(one.key)]
     names = tuple(one.name for one in groups)
     branches = {}
     for point in _product(groups):
-        chosen = [*lines, *(one.override(point[one.name]) for one in groups)]
-        config = compose(chosen)
+        plain = _lines(tuple(one for one in given if isinstance(one, str) or one in groups), point)
+        base, config = composed(plain)
         own = [one for one in of_params(config) if one.get_key_element() not in names] if from_files else []
-        also = [str(one.input_line) for one in own if not one.is_sweep_override()]
-        branches[tuple(point.values())] = Branch(
-            compose([*chosen, *also]) if also else config,
-            tuple(_named(parse(one, seed=seed), point) for one in own if one.is_sweep_override()),
-            tuple(also),
-        )
-    if not swept and not any(branch.parameters for branch in branches.values()):
+        also = tuple(one if isinstance(one, str) else _named(one, point) for one in read_all(own))
+        if _plain(also):
+            base, config = composed([*plain, *_plain(also)])
+        branches[tuple(point.values())] = Branch(base, config, also)
+    if not _swept(given) and not any(branch.parameters for branch in branches.values()):
         raise SweepError(
             "There is nothing to sweep: give values, as in key=1,2 or 'key=interval(0,1)', or hydra.sweeper.params."
         )
-    return Space(tuple(swept), tuple(lines), _apart(branches), names)
+    return Space(given, _apart(branches), names)
+
+
+def _in_force(overrides: Sequence[Override]) -> list[Override]:
+    """Leave out what is swept but given again later, as Hydra's own sweeper does."""
+    last = {one.get_key_element(): one for one in overrides}
+    return [one for one in overrides if one is last[one.get_key_element()] or not one.is_sweep_override()]
+
+
+def _swept(given: Given) -> tuple[Parameter, ...]:
+    return tuple(one for one in given if isinstance(one, Parameter))
+
+
+def _plain(given: Given) -> list[str]:
+    return [one for one in given if isinstance(one, str)]
+
+
+def _lines(given: Given, params: Mapping[str, Any]) -> list[str]:
+    return [one if isinstance(one, str) else one.override(params[one.name]) for one in given]
+
+
+def _touch(override: Override, key: str) -> bool:
+    """Tell whether an override is of this key, of one within it, or of one that holds it."""
+    own = f"{override.key_or_group}."
+    return own.startswith(f"{key}.") or f"{key}.".startswith(own)
+
+
+def _keys(override: Override) -> list[str]:
+    """Return the keys of the values that an override sets: of a dict, those within."""
+    value = override.value()
+    return [f"{override.key_or_group}.{key}" for key in value] if isinstance(value, dict) else [override.key_or_group]
+
+
+@lru_cache(maxsize=1024)
+def _read(line: str) -> Override:
+    return OverridesParser.create().parse_override(line)
+
+
+def _applied(base: DictConfig, lines: Sequence[str]) -> DictConfig:
+    """Return `base` with these overrides, but for the choices of groups that it was composed with.
+
+    All that Hydra does after it has read the files is done here again, so that the result is its own to the letter.
+    """
+    config = copy.deepcopy(base)
+    said, job = config.hydra.overrides, config.hydra.job
+    overrides = [_read(line) for line in lines]
+    values = [one for one in overrides if one.input_line not in (*said.task, *said.hydra)]
+    ConfigLoaderImpl._apply_overrides_to_config(values, config)
+    said.task = [one.input_line for one in overrides if not one.is_hydra_override()]
+    said.hydra.extend([one.input_line for one in values if one.is_hydra_override()])
+    names = job.config.override_dirname
+    job.override_dirname = get_overrides_dirname(
+        [one for one in overrides if not one.is_hydra_override()],
+        exclude_keys=names.exclude_keys,
+        item_sep=names.item_sep,
+        kv_sep=names.kv_sep,
+    )
+    return config
 
 
 def _product(parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
@@ -212,14 +297,14 @@ def _apart(branches: dict[tuple[str, ...], Branch]) -> dict[tuple[str, ...], Bra
     for branch in branches.values():
         for one in branch.parameters:
             kinds.setdefault(one.name, set()).add(distribution_to_json(one.distribution))
+
+    def apart(one: Parameter | str, options: tuple[str, ...]) -> Parameter | str:
+        if isinstance(one, str) or len(kinds[one.name]) == 1:
+            return one
+        return replace(one, name=f"{'/'.join(options)}.{one.name}")
+
     return {
-        options: replace(
-            branch,
-            parameters=tuple(
-                replace(one, name=f"{'/'.join(options)}.{one.name}") if len(kinds[one.name]) > 1 else one
-                for one in branch.parameters
-            ),
-        )
+        options: replace(branch, given=tuple(apart(one, options) for one in branch.given))
         for options, branch in branches.items()
     }
 

@@ -78,7 +78,9 @@ def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: Di
     def compose(overrides: list[str]) -> DictConfig:
         return loader.load_sweep_config(config, overrides)
 
-    space = _space.read(arguments, loader=loader, compose=compose, seed=sampler.get("seed") if sampler else None)
+    searched = (config.hydra.job.config_name, list(config.hydra.overrides.hydra))
+    seed = sampler.get("seed") if sampler else None
+    space = _space.read(arguments, loader=loader, compose=compose, seed=seed, searched=searched)
     for overrides in space.examples():
         if missing := [key for key, value in _space.flat(compose(overrides)).items() if value == "???"]:
             raise SweepError(f"{missing[0]} must be given, as in {missing[0]}=VALUE.")
