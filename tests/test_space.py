@@ -168,19 +168,30 @@ def assert_as_hydra(loader: ConfigLoader, arguments: list[str]) -> None:
         else [str(one.input_line)]
         for one in OverridesParser.create(loader).parse_overrides(typed)
     ]
-    expected = [attempt(partial(loader.load_sweep_config, config, [*point])) for point in product(*listed)]
+    expected = [
+        attempt(lambda *one: whole(loader.load_sweep_config(config, [*one])), *point) for point in product(*listed)
+    ]
     if len(expected) == 1:
         return
-    space = _space.read(typed, loader=loader, compose=partial(loader.load_sweep_config, config), seed=0)
-    assert [attempt(partial(space.compose, params)) for params in space.grid(None) or ()] == expected
+    space = attempt(
+        partial(_space.read, typed, loader=loader, compose=partial(loader.load_sweep_config, config), seed=0)
+    )
+    if space is None:  # before the first trial, where one would be refused
+        assert None in expected
+    else:
+        assert [attempt(lambda one: whole(space.compose(one)), params) for params in space.grid(None) or ()] == expected
 
 
-def attempt(compose: Callable[[], DictConfig]) -> tuple[str, str] | None:
-    """Return the whole configuration and what names folders after it, or None where it is refused."""
+def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what the function does, or None where Hydra refuses."""
     try:
-        config = compose()
+        return function(*arguments)
     except HydraException:
         return None
+
+
+def whole(config: DictConfig) -> tuple[str, str]:
+    """Return all of a configuration, and what names folders after it."""
     return OmegaConf.to_yaml(config), config.hydra.job.override_dirname
 
 

@@ -170,6 +170,17 @@ def test_hydra_discovers_the_sweeper(tmp_path: Path) -> None:
     assert not imported & {"optuna", "joblib", "rich", "numpy", "plotly", "sqlalchemy"}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_folders_may_be_named_after_the_job(tmp_path: Path, workers: int) -> None:
+    """`${hydra:…}` is about the trial, as with Hydra's own sweeper."""
+    named = "hydra.sweep.subdir=${hydra:job.num}-${hydra:runtime.choices.shape}-${hydra:job.override_dirname}"
+    own = ("hydra.sweeper.study_name=toy", f"hydra.sweeper.workers={workers}")
+    done = sweep(tmp_path, "shape=round,square", named, *own)
+    assert done.returncode == 0, done.stderr
+    folders = {folder.parent.name for folder in (tmp_path / "multirun" / "toy").glob("*/.hydra")}
+    assert folders == {"0-round-shape=round", "1-square-shape=square"}
+
+
 def test_failing_jobs_fail_alone(tmp_path: Path) -> None:
     """A job that raises, returns NaN, None or text, or leaves, is FAIL with its reason; the sweep goes on."""
     ways = "behave=raise,not_a_number,none,exit,text,well"

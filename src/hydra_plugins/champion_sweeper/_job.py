@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_st
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -21,7 +22,8 @@ def run(
     """
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = number
-    folder = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
+    with _known(config):
+        folder = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
     outcome: list[Any] = []
 
     def recorded(cfg: DictConfig) -> Any:
@@ -38,6 +40,18 @@ def run(
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]
+
+
+@contextmanager
+def _known(config: DictConfig) -> Iterator[None]:
+    """Let `${hydra:…}` be about this configuration, as within a job."""
+    current = HydraConfig.instance()
+    before = current.cfg
+    current.set_config(config)
+    try:
+        yield
+    finally:
+        current.cfg = before
 
 
 @contextmanager

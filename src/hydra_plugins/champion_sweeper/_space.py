@@ -174,7 +174,7 @@ def read(
     `searched` is the name of the primary config, and the overrides that say where else groups are looked for.
     """
     parser = OverridesParser.create(config_loader=loader)
-    typed = _in_force(parser.parse_overrides(list(arguments)))
+    overrides = _in_force(parser.parse_overrides(list(arguments)))
 
     @cache
     def is_group(key: str) -> bool:
@@ -197,9 +197,9 @@ def read(
         base = of_files(*(str(one.input_line) for one in choices))
         return base, _applied(base, lines)
 
-    chosen = [one.key_or_group for one in typed]
-    keys = [key for one in typed for key in _keys(one) if not is_group(key)]
-    given = read_all(typed)
+    chosen = [one.key_or_group for one in overrides]
+    keys = [key for one in overrides for key in _keys(one) if not is_group(key)]
+    given = read_all(overrides)
     from_files = all(is_group(one.key) for one in _swept(given))
     if from_files:
         first = composed(_lines(given, {one.name: one.first for one in _swept(given)}))[1]
@@ -265,7 +265,8 @@ def _applied(base: DictConfig, lines: Sequence[str]) -> DictConfig:
     config = copy.deepcopy(base)
     said, job = config.hydra.overrides, config.hydra.job
     overrides = [_read(line) for line in lines]
-    values = [one for one in overrides if one.input_line not in (*said.task, *said.hydra)]
+    chosen = typed(config)
+    values = [one for one in overrides if one.input_line not in (*chosen["task"], *chosen["hydra"])]
     ConfigLoaderImpl._apply_overrides_to_config(values, config)
     said.task = [one.input_line for one in overrides if not one.is_hydra_override()]
     said.hydra.extend([one.input_line for one in values if one.is_hydra_override()])
@@ -277,6 +278,12 @@ def _applied(base: DictConfig, lines: Sequence[str]) -> DictConfig:
         kv_sep=names.kv_sep,
     )
     return config
+
+
+def typed(config: DictConfig) -> dict[str, list[str]]:
+    """Return the overrides that a configuration was composed with, as they were typed: they may hold ${…}."""
+    found: Any = OmegaConf.to_container(config.hydra.overrides)
+    return {"task": found["task"], "hydra": found["hydra"]}
 
 
 def _product(parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:

@@ -78,7 +78,7 @@ def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: Di
     def compose(overrides: list[str]) -> DictConfig:
         return loader.load_sweep_config(config, overrides)
 
-    searched = (config.hydra.job.config_name, list(config.hydra.overrides.hydra))
+    searched = (config.hydra.job.config_name, _space.typed(config)["hydra"])
     seed = sampler.get("seed") if sampler else None
     space = _space.read(arguments, loader=loader, compose=compose, seed=seed, searched=searched)
     for overrides in space.examples():
