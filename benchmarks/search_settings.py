@@ -35,7 +35,7 @@ from benchmarks.tables import TABLES
 from champion import evaluation, features, pipeline, preparation
 from champion.data import Dataset
 from champion.home import home
-from hydra_plugins.champion_sweeper import _space
+from hydra_plugins.champion_sweeper import _reading
 from hydra_plugins.champion_sweeper._space import Space
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -76,7 +76,7 @@ def space() -> Space:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        return _space.read(
+        return _reading.read(
             [MODELS],
             loader=loader,
             compose=lambda overrides: loader.load_configuration("config", overrides, RunMode.RUN),

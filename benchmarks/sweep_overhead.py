@@ -67,7 +67,7 @@ def costs(n_trials: int) -> None:
     import warnings
 
     from champion import data, tracking
-    from hydra_plugins.champion_sweeper import _queue, _space, _study, running
+    from hydra_plugins.champion_sweeper import _queue, _reading, _study, running
     from hydra_plugins.champion_sweeper._limits import Limits
     from hydra_plugins.champion_sweeper._store import Store
     from hydra_plugins.champion_sweeper._worker import _pruner, _sampler
@@ -79,7 +79,7 @@ def costs(n_trials: int) -> None:
         with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
             config = loader.load_configuration("config", ["model=xgboost"], RunMode.RUN)
-            space = _space.read(
+            space = _reading.read(
                 ["model=xgboost"],
                 loader=loader,
                 compose=lambda overrides: loader.load_configuration("config", overrides, RunMode.RUN),

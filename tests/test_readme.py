@@ -16,7 +16,7 @@ from hydra.types import RunMode
 
 from champion.__main__ import parse
 from champion.home import home as choose_home
-from hydra_plugins.champion_sweeper import _space
+from hydra_plugins.champion_sweeper import _reading
 from tests import python
 from tests.conftest import REPOSITORY, Home
 
@@ -92,7 +92,7 @@ def test_sweep_commands_have_a_space(line: str) -> None:
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         assert loader.load_configuration("config", words[3:], RunMode.MULTIRUN)
-        space = _space.read(
+        space = _reading.read(
             task, loader=loader, compose=lambda given: loader.load_configuration("config", given, RunMode.RUN), seed=0
         )
     assert space.names

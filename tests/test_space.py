@@ -22,8 +22,9 @@ from optuna.distributions import FloatDistribution as Float
 from optuna.distributions import IntDistribution as Int
 
 from champion.home import home
-from hydra_plugins.champion_sweeper import _space
+from hydra_plugins.champion_sweeper import _reading
 from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._parameter import chosen, typed
 from hydra_plugins.champion_sweeper._space import Space
 from tests.conftest import REPOSITORY
 
@@ -39,11 +40,20 @@ def loader(request: pytest.FixtureRequest) -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
+@pytest.fixture
+def joint_search() -> Iterator[None]:
+    """Let recipes that search among models name all of them, as src/train.py does where all are installed."""
+    OmegaConf.register_new_resolver("joint_search", lambda *models: f"choice({','.join(models)})")
+    yield
+    OmegaConf.clear_resolver("joint_search")
+
+
 def read(
     loader: ConfigLoader,
     *arguments: str,
     params: dict[str, Any] | None = None,
     first: list[dict[str, Any]] | None = None,
+    configured: dict[str, Any] | None = None,
 ) -> Space:
     """Read the space of a command line."""
 
@@ -51,11 +61,13 @@ def read(
         config = loader.load_configuration("config", overrides, RunMode.RUN)
         if params is not None:
             config.hydra.sweeper.params = params
+        for key, value in (configured or {}).items():
+            config[key] = value
         if first is not None:
             config.hydra.sweeper.first = first
         return config
 
-    return _space.read(arguments, loader=loader, compose=compose, seed=0)
+    return _reading.read(arguments, loader=loader, compose=compose, seed=0)
 
 
 GRAMMAR: dict[str, tuple[BaseDistribution, list[Any] | None]] = {
@@ -174,7 +186,7 @@ def assert_as_hydra(loader: ConfigLoader, arguments: list[str]) -> None:
     if len(expected) == 1:
         return
     space = attempt(
-        partial(_space.read, typed, loader=loader, compose=partial(loader.load_sweep_config, config), seed=0)
+        partial(_reading.read, typed, loader=loader, compose=partial(loader.load_sweep_config, config), seed=0)
     )
     if space is None:  # before the first trial, where one would be refused
         assert None in expected
@@ -283,11 +295,68 @@ def test_defaults_are_the_configured_values_within_the_space(loader: ConfigLoade
 
 
 def test_first_trials_are_the_configured_values_changed_one_by_one(loader: ConfigLoader) -> None:
-    """A mapping says what is different; what it leaves to the configuration, or the space doesn't hold, stays."""
+    """A mapping says what is different, within the space or not; what it leaves to the configuration stays."""
     first = [{"x": 2.0, "n": 1}, {"x": 1.5}, {"x": 9.0}]
     space = read(loader, params={"x": "interval(0,2)", "flag": "true,false"}, first=first)
     flag = {"flag": "True"}
-    assert space.first() == [{"x": 1.0, **flag}, {"x": 2.0, **flag}, {"x": 1.5, **flag}, flag]
+    assert space.first() == [{"x": 1.0, **flag}, {"x": 2.0, **flag}, {"x": 1.5, **flag}, {"x": "9.0", **flag}]
+
+
+OUTSIDE: dict[str, Any] = {
+    "x": 1,
+    "n": None,
+    "flag": "true",
+    "text": "it's '1, 2' {a: b} = \\ $",
+    "nothing": ["null", None, {"a": 0.1}],
+    "behave": "",
+}
+
+
+def test_first_trial_is_what_is_written_whatever_it_is(loader: ConfigLoader) -> None:
+    """Values outside the space come back from the study with their types, and are told apart from those within."""
+    params = dict.fromkeys(OUTSIDE, "choice(true,7,'1')") | {"x": "interval(2,3)", "seconds": "range(0,3)"}
+    space = read(loader, *(f"{key}={typed(value)}" for key, value in OUTSIDE.items()), params=params)
+    assert not space.names[:-1]  # what the command line gives is not searched
+    composed = loader.load_configuration("config", list(space.fixed), RunMode.RUN)
+    assert {key: composed[key] for key in OUTSIDE} == OUTSIDE
+
+    space = read(loader, params=params, configured=OUTSIDE)
+    study = optuna.create_study()
+    study.enqueue_trial(space.first()[0])
+    trial = study.ask()
+    found = space.suggest(trial, queued=study.trials[0].system_attrs["fixed_params"])
+    assert found == chosen(trial) == space.first()[0]
+    assert trial.params == {"seconds": 0}
+    assert space.params(found) == {**OUTSIDE, "seconds": 0}
+    for config in (space.compose(found), loader.load_configuration("config", space.overrides(found), RunMode.RUN)):
+        assert {key: config[key] for key in OUTSIDE} == OUTSIDE
+
+
+def test_grid_of_the_files_begins_with_what_is_configured(loader: ConfigLoader) -> None:
+    """Configured values come first, within the grid or not; what is more than the limit is no grid."""
+    space = read(loader, params={"n": "choice(1,3)", "x": "choice(1,2)"})
+    assert space.grid(4) == [{"n": n, "x": x} for n, x in ("31", "11", "12", "32")]
+    space = read(loader, params={"n": "choice(1,2)"})
+    assert space.grid(3) == [{"n": "3"}, {"n": "1"}, {"n": "2"}]
+    assert space.grid(2) is None
+    assert read(loader, params={"+new": "choice(1,2)"}).grid(3) == [{"+new": "1"}, {"+new": "2"}]
+
+
+@pytest.mark.usefixtures("joint_search")
+@pytest.mark.parametrize("loader", [REPOSITORY / "conf"], indirect=True)
+@pytest.mark.parametrize("recipes", ["quick,best_minute", "best_minute,quick"])
+def test_each_recipe_sweeps_its_own_options(loader: ConfigLoader, recipes: str) -> None:
+    """A recipe that sweeps models beside one that doesn't, in either order: each is searched as it is written."""
+    space, study = read(loader, f"experiment={recipes}"), optuna.create_study()
+    first = {params["experiment"]: params for params in reversed(space.first())}
+    assert "model" not in first["quick"]
+    assert first["best_minute"]["model"] == "lightgbm"
+    for params in first.values():
+        study.enqueue_trial(params)
+        assert space.suggest(study.ask()).items() >= params.items()
+        expected = loader.load_configuration("config", space.overrides(params), RunMode.RUN)
+        assert space.compose(params).model == expected.model
+        assert space.compose(params).features == expected.features
 
 
 def test_first_trials_name_keys_that_exist(loader: ConfigLoader) -> None:

@@ -229,6 +229,49 @@ def test_direction_that_makes_models_worse_is_refused(home: Home, table: list[st
     assert study_of(home, "better").best_trial.params == {"model.max_iter": "20"}
 
 
+def test_what_changes_the_folds_prunes_nothing(home: Home, table: list[str]) -> None:
+    """Trials on other rows are all finished, and console and report say why they aren't ranked."""
+    own = [word for word in table if not word.startswith("n_splits")]
+    done = home.train("-m", *own, "model.max_iter=5", "seed=1,2,3", "n_splits=3,4", STUDY)
+    assert done.returncode == 0, done.stderr
+    assert [trial.state for trial in study_of(home).trials] == [TrialState.COMPLETE] * 6
+    assert (
+        "note      trials differ in n_splits, seed, so their scores can't be ranked, being of other rows" in done.stdout
+    )
+    page = (home.folder / "multirun" / "prices" / "report.html").read_text()
+    assert "trials differ in n_splits, seed, " in page
+
+
+def test_tables_can_be_swept(home: Home, table: list[str]) -> None:
+    """Each trial learns from its own table; the parent run is where the first one's is."""
+    rows = (home.folder / "houses.csv").read_text()
+    (home.folder / "villas.csv").write_text(rows)
+    paths = f"data.path={home.folder}/houses.csv,{home.folder}/villas.csv"
+    own = [word for word in table if not word.startswith("data.path")]
+    done = home.train("-m", *own, "model.max_iter=5", paths, STUDY)
+    assert done.returncode == 0, done.stderr
+    assert "note      trials differ in data, " in done.stdout
+    assert home.client.get_experiment(parent_of(home).info.experiment_id).name == "houses_prediction"
+
+
+@pytest.mark.parametrize("winner", ["kept", "put_forward"])
+def test_last_job_follows_the_promote_of_the_winner(home: Home, table: list[str], winner: str) -> None:
+    """What wins is trained once more and put forward where its own recipe says so, whatever others say."""
+    folder = home.folder / "more" / "experiment"
+    folder.mkdir(parents=True)
+    for name in ("kept", "put_forward"):
+        trees, promote = (20 if name == winner else 1), name == "put_forward"
+        content = f"{{promote: {promote}, model: {{max_iter: {trees}}}, hydra: {{sweeper: {{params: null}}}}}}"
+        (folder / f"{name}.yaml").write_text(f"# @package _global_\n{content}\n")
+    own = [word for word in table if not word.startswith("promote")]
+    done = home.train("--config-dir", str(folder.parent), "-m", *own, "experiment=kept,put_forward", STUDY)
+    assert done.returncode == 0, done.stderr
+    assert study_of(home).best_trial.params == {"experiment": winner}
+    promoted = [version.current_stage for version in home.client.search_model_versions("name='houses_predictor'")]
+    assert promoted == (["Production"] if winner == "put_forward" else [])
+    assert (home.folder / "multirun" / "prices" / "best").exists() == (winner == "put_forward")
+
+
 def test_rule_that_cannot_be_meant_is_refused(home: Home, table: list[str]) -> None:
     """What the final would refuse in the end is refused before the first trial."""
     done = home.train("-m", *table, "model.max_iter=2,20", "final.confidence=2", STUDY)

@@ -302,6 +302,19 @@ def test_all_trials_are_in_the_parallel_coordinates(tmp_path: Path, small: Datas
     assert "forest.depth" in found.text.partition("What mattered")[2]
 
 
+def test_values_outside_the_space_are_shown_among_the_others(tmp_path: Path, small: Dataset) -> None:
+    """What a first trial has beside its parameters is on the leaderboard, and a number in its place on the axis."""
+    study = made(3.0, 4.0)
+    for outside, found in ((2, 1.0), (None, 2.0)):
+        study.add_trial(optuna.create_trial(value=found, user_attrs={"outside_space": {"model.rate": outside}}))
+    shown = page(tmp_path, study, small)
+    assert [row[4] for row in shown.leaders] == ["rate 2", "rate None", "rate 0", "rate 0.5"]
+    [lines] = shown.chart("parallel")
+    axis = {axis["label"]: axis for axis in lines["dimensions"]}["rate"]
+    assert sorted(axis["values"])[1:] == [0.0, 0.5, 2.0]
+    assert axis["tickvals"][axis["ticktext"].index("(none)")] == min(axis["values"])
+
+
 def test_search_of_classes(small: Dataset, tmp_path: Path) -> None:
     """Of classes the log loss is compared, which has no unit; the share of each class is a baseline."""
     names = (small.y > small.y.median()).map({True: "dear", False: "cheap"}).astype(object)

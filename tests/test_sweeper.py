@@ -23,7 +23,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper._store import Store
-from hydra_plugins.champion_sweeper._study import create
+from hydra_plugins.champion_sweeper._study import close_lost, create
 from tests import python
 from tests.conftest import REPOSITORY, free_port, wait_for
 
@@ -134,7 +134,7 @@ def test_results_are_left_in_the_folder(grid: tuple[Path, subprocess.CompletedPr
     folder = grid[0] / "multirun" / "toy"
     results = yaml.safe_load((folder / "optimization_results.yaml").read_text())
     assert results["name"] == "optuna"
-    assert (results["best_trial"], results["best_params"]) == (0, {"n": "1", "text": "plain"})
+    assert (results["best_trial"], results["best_params"]) == (0, {"n": 1, "text": "plain"})
     assert results["best_value"] == pytest.approx(1.49)
     assert results["trials"] == {"complete": 6}
     page = (folder / "optimization.html").read_text()
@@ -277,6 +277,19 @@ def test_process_that_is_killed_while_it_writes_holds_up_no_other(tmp_path: Path
     assert len(store.trials(TrialState.WAITING)) == 2
 
 
+def test_lost_trial_is_run_again_with_values_outside_its_space(tmp_path: Path) -> None:
+    """What a trial was queued with goes on to the one that repeats it, whether the study could hold it or not."""
+    store, queued = Store(str(tmp_path / "study.journal"), "toy"), {"x": "0.3", "n": 2}
+    create(store, directions=["minimize"], made_with={}, command="own")
+    store.study().enqueue_trial(queued)
+    taken = store.take(store.trials(TrialState.WAITING), "worker@own")
+    assert taken is not None
+    assert store.start(taken).suggest_int("n", 1, 3) == 2
+    close_lost(store, command="own", ended=True)
+    [again] = store.trials(TrialState.WAITING)
+    assert again.system_attrs["fixed_params"] == queued
+
+
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.everything), 2])
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path, workers: int) -> None:
     """Exit 130, no traceback, no process left; the command that is shown goes on to the total."""
@@ -404,6 +417,75 @@ def test_configured_values_come_first(tmp_path: Path) -> None:
     assert trials(tmp_path)[0].params == {"x": 1.0, "n": 3}
 
 
+RECIPES = {
+    "deep": "{x: 0.3, n: 1, text: '1', hydra: {sweeper: {timeout: 500, last_job: true, params: {x: 'interval(5,6)',"
+    " nothing: 'choice([1,2],0.1)', text: 'choice(1,true)'}}}}",
+    "shallow": "{x: 5.5, n: 2, nothing: 0.1, hydra: {sweeper: {params: {x: 'interval(5,6)', nothing: '0.1,null'}}}}",
+    "better": "{n: 0, hydra: {sweeper: {params: {x: 'interval(0,1)'}}}}",
+}
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Sweep two recipes; what one of them configures lies outside its space, and is the best there is."""
+    folder = tmp_path_factory.mktemp("recipes")
+    (folder / "more" / "recipe").mkdir(parents=True)
+    for name, content in RECIPES.items():
+        (folder / "more" / "recipe" / f"{name}.yaml").write_text(f"# @package _global_\n{content}\n")
+    own = ("hydra.sweeper.study_name=toy", "hydra.sweeper.n_trials=6")
+    return folder, sweep(folder, "--config-dir", "more", "+recipe=deep,shallow", *own)
+
+
+def test_each_recipe_begins_as_it_is_written(recipes: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The first trial of each is what a single run of it would be, whether its space holds that or not."""
+    folder, done = recipes
+    assert done.returncode == 0, done.stderr
+    first, second, *others = trials(folder)
+    alone = python.run(APP, "--config-dir", "more", "+recipe=deep", "--cfg", "job", cwd=folder, check=True).stdout
+    written = yaml.safe_load((folder / "multirun" / "toy" / "0" / ".hydra" / "config.yaml").read_text())
+    assert written == yaml.safe_load(alone)
+    assert first.params == {"+recipe": "deep"}
+    assert first.user_attrs["outside_space"] == {"x": 0.3, "deep.nothing": None, "text": "1"}
+    assert second.params == {"+recipe": "shallow", "x": 5.5, "shallow.nothing": "0.1"}
+    assert "outside_space" not in second.user_attrs
+    assert len(others) == 4
+    assert all(5 <= trial.params["x"] <= 6 for trial in others)
+
+
+def test_what_lies_outside_a_space_is_said(recipes: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """One line for each value, and for each setting that comes too late; the leaderboard shows the values."""
+    out = recipes[1].stdout
+    assert re.findall(r"^note +(.*?)(?: lies outside its space|:)", out, flags=re.MULTILINE) == [
+        "x=0.3 of +recipe=deep",
+        "nothing=null of +recipe=deep",
+        "text='1' of +recipe=deep",
+        "hydra.sweeper.timeout of +recipe=deep isn't followed",
+    ]
+    assert re.search(r"^trial 0 +1  .*x=0.3 nothing=null text='1'", out, flags=re.MULTILINE)
+    assert re.search(r"^ +0 +1 .*x=0.3", out.partition("score")[2], flags=re.MULTILINE)
+
+
+def test_last_job_is_as_the_winner_says(recipes: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The best overrides give the winner exactly, and its own recipe decides whether there is a last job."""
+    folder, done = recipes
+    results = yaml.safe_load((folder / "multirun" / "toy" / "optimization_results.yaml").read_text())
+    assert results["best_overrides"] == ["+recipe=deep", "x=0.3", "nothing=null", "text='1'"]
+    assert results["best_params"] == {"+recipe": "deep", "x": 0.3, "nothing": None, "text": "1"}
+    kept = [folder / "multirun" / "toy" / name / ".hydra" / "config.yaml" for name in ("0", "best")]
+    assert kept[0].read_text() == kept[1].read_text()
+    assert done.stdout.endswith("a job with x=0.3\n")
+
+
+def test_recipe_that_wins_without_a_last_job_has_none(recipes: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """That another recipe of the sweep has one doesn't matter."""
+    own = ("hydra.sweeper.study_name=other", "hydra.sweeper.n_trials=2")
+    done = sweep(recipes[0], "--config-dir", "more", "+recipe=deep,better", *own)
+    assert done.returncode == 0, done.stderr
+    assert [trial.value for trial in trials(recipes[0], "other")] == [1.0, pytest.approx(0.49)]
+    assert "a job with" not in done.stdout
+    assert not (recipes[0] / "multirun" / "other" / "best").exists()
+
+
 def test_same_trial_is_not_run_twice(tmp_path: Path) -> None:
     """What was tried takes its result from before."""
     done = sweep(tmp_path, "n=int(interval(1,3))", "hydra.sweeper.study_name=toy", "hydra.sweeper.n_trials=9")
@@ -439,6 +521,23 @@ def test_pruner_ends_hopeless_trials(tmp_path: Path) -> None:
     assert "pruned after 1 step" in pruned.stdout
     assert sweep(tmp_path, *space, "hydra.sweeper.study_name=none").returncode == 0
     assert [trial.state.name for trial in trials(tmp_path, "none")] == ["COMPLETE"] * 3
+
+
+def test_scores_that_cannot_be_compared_prune_nothing(tmp_path: Path) -> None:
+    """Where trials differ in what their scores are of, none is ended by another's, and it is said, unless asked."""
+    space = ("n=1,2,3", "x=1,2", "steps=3", PRUNER)
+    apart = sweep(tmp_path, *space, "hydra.sweeper.incomparable=[n,flag]", "hydra.sweeper.study_name=toy")
+    assert apart.returncode == 0, apart.stderr
+    assert [trial.state.name for trial in trials(tmp_path)] == ["COMPLETE"] * 6
+    notes = [line for line in apart.stdout.splitlines() if line.startswith("note ")]
+    assert notes[0].startswith("note      trials differ in n, ")
+    assert notes == notes[:1] * 2  # at the opening, and at the leaderboard
+    results = yaml.safe_load((tmp_path / "multirun" / "toy" / "optimization_results.yaml").read_text())
+    assert results["incomparable"] == ["n"]
+    asked = sweep(tmp_path, *space, "hydra.sweeper.incomparable=[flag]", "hydra.sweeper.study_name=asked")
+    assert asked.returncode == 0, asked.stderr
+    assert "PRUNED" in {trial.state.name for trial in trials(tmp_path, "asked")}
+    assert "note " not in asked.stdout
 
 
 def test_timeout_ends_the_search(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset
             data=dataset.summary,
             baselines=[Baseline(**kept) for kept in known.get(trial.BASELINES, [])],
             columns=report.columns(dataset, known.get(trial.TREATMENTS, {})),
-            advice=known.get(trial.ADVICE, []),
+            advice=[*known.get(trial.ADVICE, []), *known.get(trial.NOT_RANKED, [])],
             command=command,
         )
     except Exception as error:  # no sweep loses its end, or its own error, for a report

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 ADVICE, BASELINES, TREATMENTS = "advice", "baselines", "treatments"  # of a study: what is the same for all trials
+NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, from the sweeper
 RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
 
 

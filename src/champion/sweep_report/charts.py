@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 from plotly.io import to_html
 
-from champion.sweep_report.search import Search, amount, value
+from champion.sweep_report.search import Search, amount, chosen, value
 
 GOOD, FAIR, POOR, NO_VALUE, MARK = "#2563eb", "#14a38b", "#eda53a", "#98a1ae", "#d0492e"
 TICKS = 5  # of an axis of parallel coordinates
@@ -91,7 +91,7 @@ def curves(search: Search) -> go.Figure | None:
 
 def parallel(search: Search) -> go.Figure | None:
     """Draw every finished trial as a line through its parameters to its value, the best ones on top."""
-    drawn = [one for one in search.trials if one.params and one.state.is_finished()]
+    drawn = [one for one in search.trials if chosen(one) and one.state.is_finished()]
     if not drawn:
         return None
     numbers = [value(one) if one.state is TrialState.COMPLETE else math.nan for one in drawn]
@@ -101,7 +101,7 @@ def parallel(search: Search) -> go.Figure | None:
     order = sorted(range(len(drawn)), key=lambda position: colour[position])
     trials = [drawn[position] for position in order]
     axes = [
-        _axis(label, trials, search) for label in dict.fromkeys(search.labels[n] for one in trials for n in one.params)
+        _axis(label, trials, search) for label in dict.fromkeys(search.labels[n] for one in trials for n in chosen(one))
     ]
     values = [numbers[position] if math.isfinite(numbers[position]) else None for position in order]
     axes.append(_numbers(search.objective, values, upside_down=search.sign > 0))
@@ -118,9 +118,11 @@ def _axis(label: str, trials: Sequence[FrozenTrial], search: Search) -> dict[str
     found: list[Any] = []
     kinds: list[BaseDistribution] = []
     for trial in trials:
-        name = next((one for one in trial.params if search.labels[one] == label), None)
-        found.append(NEVER if name is None else trial.params[name])
-        kinds += [] if name is None else [trial.distributions[name]]
+        name, own = next(
+            ((name, own) for name, own in chosen(trial).items() if search.labels[name] == label), ("", None)
+        )
+        found.append(NEVER if own is None else own)  # null beside numbers has no place among them
+        kinds += [trial.distributions[name]] if name in trial.distributions else []
     present = [one for one in found if one is not NEVER]
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in present):
         return _words(label, [str(one) for one in found])

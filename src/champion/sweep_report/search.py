@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import pstdev
+from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from champion.baseline import Baseline
 from champion.evaluation import direction
 
-REASON, LOST, TWIN = "reason", "lost", "same_as"  # what the sweeper notes of a trial
+REASON, LOST, TWIN, OUTSIDE = "reason", "lost", "same_as", "outside_space"  # what the sweeper notes of a trial
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +37,9 @@ class Search:
     @cached_property
     def labels(self) -> dict[str, str]:
         """What each parameter is called: the last part of its name, unless that is two parameters' in one trial."""
-        names = list(dict.fromkeys(name for trial in self.trials for name in trial.params))
+        names = list(dict.fromkeys(name for trial in self.trials for name in chosen(trial)))
         short = {name: name.rpartition(".")[2] or name for name in names}
-        clash = any(len({short[name] for name in trial.params}) < len(trial.params) for trial in self.trials)
+        clash = any(len({short[name] for name in own}) < len(own) for own in map(chosen, self.trials))
         return {name: name for name in names} if clash else short
 
     @cached_property
@@ -64,7 +65,12 @@ class Search:
 
     def params(self, trial: FrozenTrial) -> dict[str, str]:
         """Return the parameters of a trial by what they are called."""
-        return {self.labels[name]: amount(found) for name, found in trial.params.items()}
+        return {self.labels[name]: amount(found) for name, found in chosen(trial).items()}
+
+
+def chosen(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the parameters of a trial, also those whose values its space doesn't hold."""
+    return {**trial.params, **trial.user_attrs.get(OUTSIDE, {})}
 
 
 def value(trial: FrozenTrial) -> float:

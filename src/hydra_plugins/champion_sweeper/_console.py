@@ -19,6 +19,7 @@ from rich.table import Table
 
 from hydra_plugins.champion_sweeper import WAITS, _results
 from hydra_plugins.champion_sweeper._limits import Limits
+from hydra_plugins.champion_sweeper._parameter import chosen, typed
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store, shown
 from hydra_plugins.champion_sweeper._study import REASON, TWIN
@@ -28,8 +29,8 @@ PARAMETERS = 8  # named in the opening
 EVERY = 0.5  # seconds between two looks at the study
 
 
-def opening(store: Store, space: Space, *, total: int | None, workers: int, folder: Path) -> None:
-    """Print what is searched, and how."""
+def opening(store: Store, space: Space, *, total: int | None, workers: int, folder: Path, notes: Sequence[str]) -> None:
+    """Print what is searched, and how, and what is worth knowing of that."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # no sweep fails because a terminal lacks ±
     names = space.names
@@ -38,6 +39,8 @@ def opening(store: Store, space: Space, *, total: int | None, workers: int, fold
     _line("study", f"{store.name}: {'no end of' if total is None else total} trials, {workers} at a time")
     _line("space", ", ".join(names))
     _line("files", shortened(folder))
+    for said in notes:
+        _line("note", said)
 
 
 @contextmanager
@@ -138,26 +141,29 @@ def _told(trial: FrozenTrial) -> str:
         what = f"pruned after {len(trial.intermediate_values)} steps"
     else:
         what = score(trial)
-    return f"trial {trial.number:<4} {what}  {_listed(trial.params)}  {seconds}".rstrip()
+    return f"trial {trial.number:<4} {what}  {_listed(chosen(trial))}  {seconds}".rstrip()
 
 
-def results(study: optuna.Study, space: Space, *, store: Store, best: str | None) -> None:
+def results(study: optuna.Study, space: Space, *, store: Store, best: str | None, notes: Sequence[str] = ()) -> None:
     """Print the ten best trials, or those that no other one beats, and how to get the best one again."""
     found = _results.leaders(study)
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    groups = list(space.choices(found[0].params))
+    groups = list(space.choices(chosen(found[0])))
     for heading in ("trial", "score", *groups, "params", "seconds"):
         table.add_column(heading, justify="right" if heading in ("trial", "score", "seconds") else "left")
     for trial in found[:BEST]:
-        options = space.choices(trial.params)
-        params = _listed({key: value for key, value in space.params(trial.params).items() if key not in groups})
+        options, values = space.choices(chosen(trial)), space.params(chosen(trial))
+        written = {key: value if isinstance(value, float) else typed(value) for key, value in values.items()}
+        params = _listed({key: value for key, value in written.items() if key not in groups})
         seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
         cells = (str(trial.number), score(trial), *(str(options.get(group, "")) for group in groups), params, seconds)
         table.add_row(*map(escape, cells))
     console.print()
     console.print(table)
     console.print()
+    for said in notes:
+        _line("note", said)
     if best:
         _line("best", best)
     _line("study", shlex.join(["optuna-dashboard", shown(store.url)]))

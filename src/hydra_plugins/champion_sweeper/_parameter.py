@@ -1,6 +1,7 @@
 """Decides how Hydra's sweep grammar becomes distributions, and how a value of one becomes an override again."""
 
 import random
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -11,6 +12,8 @@ from hydra.core.override_parser.types import (
     FloatRange,
     IntervalSweep,
     Override,
+    Quote,
+    QuotedString,
     RangeSweep,
     Sweep,
     Transformer,
@@ -18,10 +21,12 @@ from hydra.core.override_parser.types import (
 from omegaconf import DictConfig, OmegaConf
 from optuna import Trial
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial
 
 from hydra_plugins.champion_sweeper._errors import SweepError
 
 Numbers: TypeAlias = IntDistribution | FloatDistribution
+OUTSIDE = "outside_space"  # of a trial: values that it was queued with and its space doesn't hold, by their names
 
 
 @dataclass(frozen=True)
@@ -51,23 +56,37 @@ class Parameter:
         return self.key.lstrip("+~")
 
     @property
-    def first(self) -> Any:
-        """One of the values."""
-        if self.values:
-            return self.values[0]
-        return None if isinstance(self.distribution, CategoricalDistribution) else self.distribution.low
+    def ends(self) -> tuple[Any, Any]:
+        """Two of the values, where there are two."""
+        kind = self.distribution
+        if isinstance(kind, CategoricalDistribution):
+            return kind.choices[0], kind.choices[-1]
+        return kind.low, kind.high
 
     def override(self, value: Any) -> str:
         """Return the override that sets the key to this value."""
         return f"{self.key}={value}"
 
+    def value(self, chosen: Any) -> Any:
+        """Return what the configuration holds for a value of the distribution."""
+        return _read(chosen) if isinstance(chosen, str) else chosen
+
     def configured(self, config: DictConfig) -> Any:
-        """Return the value that `config` has for the key, as the distribution writes it, or None outside its range."""
+        """Return the value that `config` has for the key, as `written`, or None where it has no such key."""
         value = OmegaConf.select(config, self.path, default=self)  # itself: no such key
-        return self.written(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+        return None if value is self else self.written(value)
 
     def written(self, value: Any) -> Any:
-        """Return a value as the distribution writes it, or None outside its range."""
+        """Return a value as the distribution writes it, and one outside its range as the command line does."""
+        plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        within = self._within(plain)
+        return typed(plain) if within is None else within
+
+    def holds(self, written: Any) -> bool:
+        """Tell whether a value, as `written`, is one of the distribution's."""
+        return not isinstance(written, str) or written in getattr(self.distribution, "choices", ())
+
+    def _within(self, value: Any) -> Any:
         kind = self.distribution
         if isinstance(kind, CategoricalDistribution):
             return next((typed for typed in kind.choices if _same(_read(str(typed)), value)), None)
@@ -136,6 +155,29 @@ def _shuffled(values: list[Any], seed: int | None) -> list[Any]:
 def _read(typed: str) -> Any:
     """Return the value of what was typed, as the configuration would hold it."""
     return OverridesParser.create().parse_override(f"key={typed}").value()
+
+
+def chosen(trial: FrozenTrial | Trial) -> dict[str, Any]:
+    """Return the parameters of a trial, also those whose values its space doesn't hold, which a study can't know."""
+    outside = trial.user_attrs.get(OUTSIDE, {})
+    return trial.params | {name: typed(value) for name, value in outside.items()}
+
+
+def typed(value: Any) -> str:
+    """Return a value as the command line has it."""
+    return Transformer.str(_quoted(value))
+
+
+def _quoted(value: Any) -> Any:
+    """Return the value with its texts in quotes where they would be read as something else without."""
+    if isinstance(value, list):
+        return [_quoted(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _quoted(one) for key, one in value.items()}
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    return text if re.fullmatch(r"[\w./-]+", text) and _read(text) == text else QuotedString(text, Quote.single)
 
 
 def _same(one: Any, other: Any) -> bool:

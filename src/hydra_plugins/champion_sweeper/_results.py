@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import LOST
 from hydra_plugins.champion_sweeper._study import TWIN
@@ -32,23 +33,27 @@ def leaders(study: optuna.Study) -> list[FrozenTrial]:
     return sorted(own, key=lambda trial: trial.value or 0, reverse=highest_first)
 
 
-def write(study: optuna.Study, space: Space, *, folder: Path) -> None:
-    """Write optimization_results.yaml, and the pictures where there is something to draw."""
+def write(study: optuna.Study, space: Space, *, folder: Path, differing: Sequence[str] = ()) -> None:
+    """Write optimization_results.yaml, and the pictures where there is something to draw.
+
+    `differing` are the keys that trials differ in and across which their values can't be compared.
+    """
     first, *others = leaders(study)
     found: dict[str, Any] = {"name": "optuna", "study_name": study.study_name, "trials": _count(study)}
     if len(study.directions) == 1:
         best = _entry(first, space)
         found |= {"best_trial": best["trial"], "best_value": best["values"][0], "best_params": best["params"]}
-        found |= {"best_overrides": space.overrides(first.params)}
+        found |= {"best_overrides": space.overrides(chosen(first))}
     else:
         found |= {"solutions": [_entry(trial, space) for trial in (first, *others)]}
+    found |= {"incomparable": list(differing)} if differing else {}
     (folder / "optimization_results.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
     if len(study.directions) == 1 and others:
         _draw(study, folder)
 
 
 def _entry(trial: FrozenTrial, space: Space) -> dict[str, Any]:
-    return {"trial": trial.number, "values": trial.values, "params": space.params(trial.params)}
+    return {"trial": trial.number, "values": trial.values, "params": space.params(chosen(trial))}
 
 
 def _count(study: optuna.Study) -> Mapping[str, int]:

@@ -18,19 +18,33 @@ from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
-from hydra_plugins.champion_sweeper import _console, _launch, _queue, _results, _space, _store, _study
+from hydra_plugins.champion_sweeper import (
+    _console,
+    _launch,
+    _notes,
+    _overrides,
+    _queue,
+    _reading,
+    _results,
+    _space,
+    _store,
+    _study,
+)
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._outage import Outage
+from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import REASON
 from hydra_plugins.champion_sweeper._worker import Worker
+
+NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, for people
 
 
 def sweep(
@@ -47,24 +61,34 @@ def sweep(
     settings = config.hydra.sweeper
     _check(settings)
     space = _read_space(arguments, hydra_context=hydra_context, config=config)
+    notes = [*_notes.outside(space), *_notes.not_followed(space, settings)]
+    _settle(space, settings)
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     store = Store(_address(str(settings.storage)), str(settings.study_name), settings.grace_period)
     directions = [settings.direction] if isinstance(settings.direction, str) else list(settings.direction)
     made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
     deadline = None if settings.timeout is None else began + settings.timeout
-    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=bool(settings.last_job))
+    first, *others = [space.compose(point) for point in space.examples()]
+    last_job = any(one.hydra.sweeper.last_job for one in (first, *others))
+    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
+    differing = _notes.differing(space, settings.incomparable or ())
+    warning = _notes.not_ranked(differing)
+    if differing:
+        settings.pruner = None
     with store.alive() as command:
         study = _study.create(store, directions=directions, made_with=made_with, command=command)
+        study.set_user_attr(NOT_RANKED, warning)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, folder / "multirun.yaml")
         worker = Worker(task, hydra_context, config, space, store, limits, command)
-        with _told_to_stop(worker), _store.refusals(store), _prepared(worker), _context(settings, study, folder):
-            if not search(worker, folder=folder):
+        with _told_to_stop(worker), _store.refusals(store), _prepared(worker), _context(first, study, folder):
+            if not search(worker, folder=folder, notes=[*notes, *warning]):
                 return
-            _results.write(study, space, folder=folder)
-            best = space.overrides(_results.leaders(study)[0].params) if len(directions) == 1 else []
-            _console.results(study, space, store=store, best=_program(best) if best else None)
-    if best and settings.last_job:
+            _results.write(study, space, folder=folder, differing=differing)
+            winner = chosen(_results.leaders(study)[0])
+            best = space.overrides(winner) if len(directions) == 1 else []
+            _console.results(study, space, store=store, best=_program(best) if best else None, notes=warning)
+    if best and space.compose(winner).hydra.sweeper.last_job:  # as its own recipe says
         more = [str(override) for override in settings.last_job_overrides]
         _launch.job(
             task, [*best, *more], hydra_context=hydra_context, config=config, number=len(study.trials), folder=folder
@@ -78,16 +102,26 @@ def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: Di
     def compose(overrides: list[str]) -> DictConfig:
         return loader.load_sweep_config(config, overrides)
 
-    searched = (config.hydra.job.config_name, _space.typed(config)["hydra"])
+    searched = (config.hydra.job.config_name, _overrides.composed_with(config)["hydra"])
     seed = sampler.get("seed") if sampler else None
-    space = _space.read(arguments, loader=loader, compose=compose, seed=seed, searched=searched)
-    for overrides in space.examples():
-        if missing := [key for key, value in _space.flat(compose(overrides)).items() if value == "???"]:
+    space = _reading.read(arguments, loader=loader, compose=compose, seed=seed, searched=searched)
+    for point in space.examples():
+        found = _space.flat(compose(space.overrides(point)))
+        if missing := [key for key, value in found.items() if value == "???"]:
             raise SweepError(f"{missing[0]} must be given, as in {missing[0]}=VALUE.")
     return space
 
 
-def search(worker: Worker, *, folder: Path) -> bool:
+def _settle(space: Space, settings: DictConfig) -> None:
+    """Give all that is swept the settings of the sweep, but those that each option has its own of."""
+    for branch in space.branches.values():
+        for own in (branch.base.hydra.sweeper, branch.config.hydra.sweeper):
+            kept = [name for name in _notes.OWN if name in own]
+            with open_dict(own):
+                own.update({name: value for name, value in _notes.as_written(settings).items() if name not in kept})
+
+
+def search(worker: Worker, *, folder: Path, notes: Sequence[str] = ()) -> bool:
     """Queue trials and launch workers until the limits are reached; what a dead worker ran is run again.
 
     Return whether it is for this command to end the study, and not for another one that shares it. Raises SweepError
@@ -99,7 +133,7 @@ def search(worker: Worker, *, folder: Path) -> bool:
     total = _queue.fill(store, worker.space, n_trials=worker.limits.n_trials)
     _study.ready(store, worker.command)
     worker = replace(worker, limits=replace(worker.limits, n_trials=total))
-    _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder)
+    _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder, notes=notes)
     with _console.progress(store, worker.limits):
         _work(worker, n_workers)
     if running := store.trials(TrialState.RUNNING):
@@ -181,10 +215,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _context(settings: DictConfig, study: optuna.Study, folder: Path) -> AbstractContextManager[Any]:
-    if settings.context is None:
+def _context(config: DictConfig, study: optuna.Study, folder: Path) -> AbstractContextManager[Any]:
+    if config.hydra.sweeper.get("context") is None:
         return nullcontext()
-    held: AbstractContextManager[Any] = instantiate(settings.context, study, folder)
+    held: AbstractContextManager[Any] = instantiate(config.hydra.sweeper.context, study, folder)
     return held
 
 

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_plugins.champion_sweeper import _job, _queue, _study, running
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._outage import Outage
+from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import REASON, RETRY, TWIN
@@ -65,7 +66,7 @@ class Worker:
         sampler, pruner = _sampler(settings.sampler, taken.number), _pruner(settings.pruner)
         trial = self.store.start(taken, sampler=sampler, pruner=pruner)
         try:
-            params = self.space.suggest(trial)
+            params = self.space.suggest(trial, queued=taken.system_attrs.get("fixed_params", {}))
             if twin := _twin(trial, seen):
                 self._copy(trial, twin)
                 return
@@ -114,7 +115,8 @@ class Worker:
 def _twin(trial: optuna.Trial, seen: Sequence[FrozenTrial]) -> FrozenTrial | None:
     """Return a finished trial with the same parameters."""
     finished = [one for one in seen if one.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    return next((one for one in finished if one.params == trial.params), None)
+    own = chosen(trial)
+    return next((one for one in finished if chosen(one) == own), None)
 
 
 def _sampler(settings: DictConfig | None, number: int) -> optuna.samplers.BaseSampler | None:

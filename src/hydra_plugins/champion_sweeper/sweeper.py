@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "grace_period": 60,  # seconds without a heartbeat after which a worker is dead, in a database server
     "sampler": None,  # an Optuna sampler to instantiate; its seed is that of the whole study
     "pruner": None,  # an Optuna pruner to instantiate; None: no trial is pruned
+    "incomparable": [],  # keys across which trials' values can't be compared: where they differ, none is pruned
     "max_failure_rate": 0.5,  # share of the trials that may fail before the sweep gives up
     "may_change": [],  # keys of the configuration that may differ when a study goes on
     "last_job": False,  # run the best overrides once more, as an ordinary job, when the search has ended
