@@ -68,7 +68,8 @@ def is_local(config: DictConfig) -> bool:
 def _with_launcher(worker: Worker, n_workers: int) -> str | None:
     launcher = Plugins.instance().instantiate_launcher(worker.hydra_context, worker, worker.config)
     # A worker is a job, too, with all that must be given, but the folders with plain numbers are the trials'.
-    given, *_ = worker.space.examples()
+    point, *_ = worker.space.examples()
+    given = worker.space.overrides(point)
     own = [*given, f"hydra.sweep.subdir={_alive.LOCKS}/${{hydra.job.num}}", "hydra.output_subdir=null"]
     try:
         jobs = launcher.launch([own] * n_workers, initial_job_idx=0)
