@@ -26,6 +26,8 @@ def impatient_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no other test wait."""
     monkeypatch.setattr(patience, "_patience", patience._Patience())
     monkeypatch.setattr(patience, "EVERY", 0.05)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # which MLflow sets, and which is put back
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
 
