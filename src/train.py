@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, chdir, nullcontext
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
-from hydra.utils import instantiate
+from hydra.utils import get_original_cwd, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from champion import trial
@@ -46,11 +48,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "500")
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Run one job: a user's mistake ends a single run with one line, and a sweep hears of it as an exception."""
-    settings = HydraConfig.get()
-    single = settings.mode is RunMode.RUN
-    # Paths, given and shown, are those of the shell, also where hydra.job.chdir=true makes others for what is fitted.
-    with one_line_errors() if single else nullcontext(), chdir(settings.runtime.cwd if settings.job.chdir else "."):
+    single = HydraConfig.get().mode is RunMode.RUN
+    with one_line_errors() if single else nullcontext(), _where_it_was_typed():
         return train_one(cfg)
+
+
+def _where_it_was_typed() -> AbstractContextManager[None]:
+    """Let paths, given and shown, be those of the shell, also where hydra.job.chdir makes others for what is fitted."""
+    return chdir(get_original_cwd()) if HydraConfig.get().job.chdir else nullcontext()
 
 
 def train_one(cfg: DictConfig) -> float:
@@ -277,12 +282,18 @@ def _joint_search(*models: str) -> str:
     return f"choice({','.join(model for model in models if not _is_lacking(model))})"
 
 
+def _quoted(text: str) -> str:
+    """Return, in Hydra's grammar, a text that may hold what has a meaning there."""
+    return text if re.fullmatch(r"[\w./-]+", text) else QuotedString(text, Quote.single).with_quotes()
+
+
 def _is_lacking(library: str) -> bool:
     return library in EXTRAS and find_spec(library) is None
 
 
 home()  # conf/ needs CHAMPION_HOME
 OmegaConf.register_new_resolver("joint_search", _joint_search, replace=True)
+OmegaConf.register_new_resolver("quoted", _quoted, replace=True)
 
 if __name__ == "__main__":
     with one_line_errors():

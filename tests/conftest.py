@@ -279,6 +279,7 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def home(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Give a test a home of its own, with an empty database that this process is connected to."""
     monkeypatch.setenv("CHAMPION_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # which MLflow sets when it is told an address
     own = empty_home.copy(tmp_path)
     tracking.connect(own.uri)
     return own

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from sqlalchemy import make_url
 
-from champion.home import home, tracking_uri
+from champion.home import home, sqlite, tracking_uri
 from tests import python
 from tests.conftest import REPOSITORY, Home
+from tests.test_address import ODD
 
 TEAMS = "sqlite:////srv/team.db"
 
@@ -93,3 +96,13 @@ def test_a_clone_uses_its_own_code_and_home(clone: Path, words: tuple[str, ...])
     env["PYTHONPATH"] = str(REPOSITORY / "src")  # as where this repository is installed
     done = python.run(*words, cwd=clone, env=env, cold=True)
     assert done.stderr.startswith(f"Error: There is no champion here, nor a database {clone}/mlflow.db."), done.stderr
+
+
+def test_address_of_a_database_leads_to_its_file(tmp_path: Path) -> None:
+    """Whatever the path holds, the address that conf/ makes of it is read as that path."""
+    for folder in ("plain", "with blanks", ODD):
+        file = tmp_path / folder / "mlflow.db"
+        assert make_url(sqlite(file)).database == str(file)
+        shown = Home(file.parent).train("--cfg", "job", "--resolve", "--package", "tracking", check=True).stdout
+        found = yaml.safe_load(shown)
+        assert (found["uri"], found["artifacts"]) == (sqlite(file), f"{file.parent}/mlruns")

@@ -12,7 +12,7 @@ import yaml
 
 from champion import invocation, registry, tracking
 from champion.data import Dataset
-from champion.home import REPOSITORY
+from champion.home import REPOSITORY, sqlite
 from tests.conftest import SMALL, Home, write_houses
 
 SPELT = "the team's [1].db"  # what a shell, and Hydra, would take apart
@@ -66,7 +66,7 @@ def test_ui_command_is_quoted(typed: tuple[Home, Path, str]) -> None:
         "mlflow",
         "ui",
         "--backend-store-uri",
-        f"sqlite:///{folder}/{SPELT}",
+        sqlite(f"{folder}/{SPELT}"),
     ]
 
 
@@ -76,7 +76,7 @@ def test_remedy_trains_where_the_champion_was_looked_for(tmp_path: Path) -> None
     done = home.run("serve.py", "--port", "0", "--tracking-uri", f"sqlite:///{tmp_path}/{SPELT}")
     [command] = re.findall("`(.*)`", done.stderr)
     shown = shell(f"{command} --cfg job --resolve -p tracking", home, REPOSITORY).stdout
-    assert yaml.safe_load(shown)["uri"] == f"sqlite:///{tmp_path}/{SPELT}"
+    assert yaml.safe_load(shown)["uri"] == sqlite(f"{tmp_path}/{SPELT}")
 
 
 def test_model_is_named_only_where_it_is_needed(home: Home, small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

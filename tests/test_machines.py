@@ -23,6 +23,7 @@ import pytest
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from tests.conftest import POSTGRESQL, Home, free_port, write_houses
@@ -248,6 +249,19 @@ def is_open(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_server_that_keeps_something_else_is_left_as_it_is(postgresql: Database, tmp_path: Path) -> None:
+    """A database whose tables Alembic knows as another program's, such as MLflow's, gets none of a study's."""
+    engine = create_engine(url := postgresql("of_mlflow"))
+    with engine.begin() as connection:
+        connection.execute(text("create table alembic_version (version_num varchar(32) not null)"))
+        connection.execute(text("insert into alembic_version values ('dc11669786a5')"))
+    done = sweep(tmp_path, "n=1,2", stored(url), NAME)
+    assert done.returncode == 1
+    assert "is the database of something else, such as MLflow. Choose another one for studies." in done.stderr
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
 
 
 @pytest.mark.everything("ray")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import mlflow
+import pytest
 import requests
 
 from tests.conftest import POSTGRESQL, SMALL, Home
@@ -26,3 +27,22 @@ def test_run_model_and_champion_live_on_the_server(server: str, tmp_path: Path) 
         answer: requests.Response = ask(url, {"dataframe_records": [ROW]})
     assert 200_000 < answer.json()["predictions"][0] < 600_000
     assert not list(tmp_path.glob("mlflow.db*"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [([], "mlflow-artifacts:/"), (["tracking.artifacts=mlflow-artifacts:/t a"], "mlflow-artifacts:/t a/")],
+)
+def test_server_keeps_the_files_without_being_chosen_as_a_group(
+    server: str, tmp_path: Path, asked: list[str], kept: str
+) -> None:
+    """An address alone is enough: no file of a run stays on this machine, where the server couldn't reach it."""
+    home, client, experiment = Home(tmp_path), mlflow.MlflowClient(server), f"of {len(asked)}/é?"
+    done = home.train(*SMALL, f"tracking.uri={server}", *asked, f"experiment_name='{experiment}'")
+    assert done.returncode == 0, done.stderr
+    found = client.get_experiment_by_name(experiment)
+    assert found.artifact_location.startswith(kept)
+    [run] = client.search_runs([found.experiment_id])
+    assert {"config.yaml", "evaluation_report.json"} <= {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert Path(client.download_artifacts(run.info.run_id, "config.yaml", str(tmp_path))).read_text()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["outputs"]

@@ -128,7 +128,7 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
     assert heading.split() == ["trial", "score", "model", "params", "seconds"]
     assert any("±" in line and "xgboost" in line for line in lines)
     [best] = [line for line in lines if line.startswith("best ")]
-    assert best.startswith("best      python src/train.py data.sample=3000 n_splits=2 model=")
+    assert best.startswith("best      python src/train.py model=")
     assert "housing_price_predictor 1 in Production, champion" in text
     assert "Warning" not in text
     assert text.index("best  ") < text.index("housing_price_predictor 1")
@@ -414,3 +414,13 @@ def test_study_of_a_moved_project_goes_on_there(tmp_path: Path) -> None:
     first, second = after.client.search_model_versions("name='housing_price_predictor'", order_by=["version_number"])
     assert "can't be loaded" not in first.tags["reason"] + second.tags["reason"]
     assert not before.folder.exists()
+
+
+def test_no_study_is_kept_where_mlflow_keeps_its_runs(tmp_path: Path) -> None:
+    """A storage that is tracking.uri's database is refused before either of them has made it."""
+    home = Home(tmp_path)
+    done = home.train("-m", *SMALL, "model.max_iter=10,12", f"hydra.sweeper.storage=sqlite:///{tmp_path}/mlflow.db")
+    assert done.returncode == 1
+    said = f"Error: hydra.sweeper.storage 'sqlite:///{tmp_path}/mlflow.db' is the database of something else, such as"
+    assert done.stderr == f"{said} MLflow. Choose another one for studies.\n"
+    assert not list(tmp_path.iterdir())

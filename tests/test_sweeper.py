@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import close_lost, create
 from tests import python
-from tests.conftest import REPOSITORY, free_port, wait_for
+from tests.conftest import REPOSITORY, Home, free_port, wait_for
 
 APP = REPOSITORY / "tests" / "toy" / "app.py"
 PRUNER = "+hydra.sweeper.pruner={_target_: optuna.pruners.MedianPruner, n_startup_trials: 1, n_warmup_steps: 1}"
@@ -574,6 +574,17 @@ def test_study_in_a_database(tmp_path: Path) -> None:
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
 
 
+def test_database_of_something_else_is_left_as_it_is(empty_home: Home, tmp_path: Path) -> None:
+    """A study's tables would clash with MLflow's: not one is added, though the plugin knows nothing of MLflow."""
+    file = empty_home.copy(tmp_path).folder / "mlflow.db"
+    before = file.read_bytes()
+    done = sweep(tmp_path, "n=1,2", f"hydra.sweeper.storage=sqlite:///{file}")
+    assert done.returncode == 1
+    said = f"hydra.sweeper.storage 'sqlite:///{file}' is the database of something else, such as MLflow."
+    assert done.stderr.startswith(f"{said} Choose another one for studies.\n")
+    assert file.read_bytes() == before
+
+
 def test_ordinary_job_ends_the_sweep(tmp_path: Path) -> None:
     """With last_job, the best overrides are run once more, outside the study, and print for themselves."""
     own = ("hydra.sweeper.last_job=true", "hydra.sweeper.study_name=toy")
@@ -595,7 +606,11 @@ def test_ordinary_job_ends_the_sweep(tmp_path: Path) -> None:
         (["n=1,2", "hydra.sweeper.max_failure_rate=2"], "must lie between 0 and 1, but got 2."),
         (["n=1,2", "hydra.sweeper.direction=up"], "direction must be minimize or maximize, but got 'up'."),
         (["n=1,2", "hydra.sweeper.storage=foo://me:secret@x/y"], "hydra.sweeper.storage 'foo://me:***@x/y' can't be"),
-        (["n=1,2", "hydra.sweeper.storage=mysql://me:secret@x/y"], "its driver isn't installed; `pip install -e"),
+        (["n=1,2", "hydra.sweeper.storage=mysql://me:secret@x/y"], "its driver isn't installed; `pip install pymysql`"),
+        (
+            ["n=1,2", "hydra.sweeper.storage=study.db"],
+            "is the path of an SQLite file: write hydra.sweeper.storage=sqlite",
+        ),
         (["n=1,2", "hydra.sweeper.storage=sqlite:////proc/no/x.db"], "can't be opened: "),
         (["n=1,2", "hydra.sweeper.storage=/proc/no/study.journal"], "can't be opened: "),
         (["n=1,2", "+hydra.sweeper.sampler._target_=optuna.samplers.Nope"], "Nope"),

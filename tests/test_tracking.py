@@ -3,19 +3,24 @@
 import http.server
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import mlflow
+import optuna
 import pytest
 from mlflow.entities import Run as MlflowRun
+from sqlalchemy import make_url
 
 from champion import tracking
 from champion.data import Dataset
 from champion.errors import ConfigError, TrackingError
+from champion.home import sqlite
 from champion.tracking import process
 from tests.conftest import Home, free_port
+from tests.test_address import ODD
 
 
 @pytest.fixture
@@ -173,6 +178,56 @@ def test_address_must_be_text() -> None:
     """A null address is a mistake in the config."""
     with pytest.raises(ConfigError, match=r"tracking\.uri must be the address"):
         tracking.connect(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("runs.db", "is a path. An SQLite file is written sqlite:///{cwd}/runs.db."),
+        ("127.0.0.1:5000", "must begin with http:// for a server, as in http://127.0.0.1:5000."),
+        ("", "must be the address of a database or an MLflow server"),
+        ("sqlite://runs.db", "three slashes and its path, as in sqlite:///{cwd}/runs.db."),
+        ("sqlite:///", "three slashes and its path"),
+        ("postgres://me:secret@host/x", "SQLAlchemy knows PostgreSQL as postgresql://, not postgres://."),
+        ("postgresql://me:secret@host:port/x", "it is no address that can be read"),
+        ("mysql://me:secret@host/x", "`pip install pymysql` installs that of mysql+pymysql://."),
+        ("http:/127.0.0.1:9", "is no MLflow server that answers"),
+        ("postgresql://me:secret@127.0.0.1:9/x", "Connection refused"),
+    ],
+)
+def test_address_that_leads_nowhere_says_what_to_write(address: str, says: str) -> None:
+    """One line within seconds: the address that was meant, or what installs the driver that is missing."""
+    began = time.monotonic()
+    with pytest.raises((ConfigError, TrackingError)) as refused:
+        tracking.connect(address)
+    assert says.format(cwd=Path.cwd()) in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert time.monotonic() - began < 15
+
+
+def test_database_of_studies_is_left_as_it_is(tmp_path: Path) -> None:
+    """MLflow's tables would clash with Optuna's: not one is added."""
+    address = f"sqlite:///{tmp_path}/studies.db"
+    optuna.create_study(storage=address)
+    before = (tmp_path / "studies.db").read_bytes()
+    with pytest.raises(TrackingError, match=r"is the database of something else, such as Optuna's studies\. Choose"):
+        tracking.connect(address)
+    assert (tmp_path / "studies.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("folder", ["here", "with blanks", ODD])
+def test_database_is_found_whatever_its_path_holds(
+    empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """MLflow opens the file that is meant, relative or not, and makes no folder beside it."""
+    (tmp_path / folder).mkdir()
+    empty_home.copy(tmp_path / folder)
+    monkeypatch.chdir(tmp_path / folder)
+    for address in (sqlite(tmp_path / folder / "mlflow.db"), "sqlite:///mlflow.db", "sqlite:///mlflow.db?timeout=9"):
+        tracking.connect(address, create=False)
+        assert make_url(mlflow.get_tracking_uri()).database == f"{tmp_path / folder}/mlflow.db"
+        assert mlflow.MlflowClient().get_experiment("0").name == "Default"
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
 
 
 def test_looking_creates_no_database(tmp_path: Path) -> None:

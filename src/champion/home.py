@@ -1,14 +1,16 @@
 """Decides where the database, the artifacts and the outputs live; what goes into them is decided elsewhere."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from omegaconf import OmegaConf
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONF = REPOSITORY / "conf"
 VARIABLE = "MLFLOW_TRACKING_URI"
-SQLITE = "sqlite:///"
 
 
 def home() -> Path:
@@ -41,8 +43,22 @@ def tracking_uri() -> str | None:
 
 def absolute(uri: str) -> str:
     """Return the address with the path of an SQLite file seen from the root, and any other one as it is."""
-    file = uri.removeprefix(SQLITE)
-    return uri if file in ("", uri) else f"{SQLITE}{Path(file).absolute()}"
+    if not uri.startswith("sqlite"):
+        return uri
+    from sqlalchemy import make_url  # takes a moment, which --help spares
+
+    url = make_url(uri)
+    return sqlite(Path(url.database).absolute(), url.query) if url.database else uri
+
+
+def sqlite(file: str | Path, query: Mapping[str, Any] | None = None) -> str:
+    """Return MLflow's address of an SQLite file, whatever characters its path holds; conf/ calls it too."""
+    from sqlalchemy import URL
+
+    url = URL.create("sqlite", database=str(file), query=query or {})
+    plain = url.render_as_string()
+    # MLflow makes the folder that sqlite:/// names as it is written, escapes and all, but none where a driver is named.
+    return plain if unquote(plain) == plain else url.set(drivername="sqlite+pysqlite").render_as_string()
 
 
 def other_clone() -> Path | None:
@@ -50,3 +66,6 @@ def other_clone() -> Path | None:
     source = Path.cwd() / "src"
     is_clone = (source / "champion" / "__main__.py").is_file() and (source.parent / "conf" / "config.yaml").is_file()
     return source if is_clone and source.resolve() != REPOSITORY / "src" else None
+
+
+OmegaConf.register_new_resolver("sqlite", sqlite, replace=True)

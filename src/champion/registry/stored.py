@@ -16,6 +16,7 @@ from champion.data import Schema
 from champion.errors import ModelError, TrackingError
 from champion.pipeline import predict
 from champion.registry.version import Version
+from champion.remedy import installation
 from champion.task import Task, classification
 
 # What is gone is said by the error; MLflow says it in a line of its own before.
@@ -47,7 +48,11 @@ def load(version: Version) -> Stored:
         try:
             files = patience.call(mlflow.artifacts.download_artifacts, version.uri, dst_path=folder)
             saved = Model.load(files)
-        except (MlflowException, OSError) as error:
+        except TrackingError:
+            raise
+        except ImportError as error:
+            raise ModelError(f"For the files of {version.uri} {installation(error)}.") from error
+        except Exception as error:  # wherever they are kept, a library reports it in kinds of its own
             raise ModelError(f"The files of {version.uri} are gone: {error}") from error
         try:
             example = saved.load_input_example(files)

@@ -2,31 +2,39 @@
 
 import logging
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
+from alembic.util import CommandError
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.rest_utils import http_request
 from requests import HTTPError
+from sqlalchemy import URL, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from champion import invocation, patience, trial
 from champion.errors import ConfigError, TrackingError
-from champion.home import CONF, SQLITE, VARIABLE, absolute, home, tracking_uri
+from champion.home import CONF, VARIABLE, absolute, home, sqlite, tracking_uri
 from champion.redaction import redact
 from champion.tracking import moved
+from champion.tracking.artifacts import root
+from hydra_plugins.champion_sweeper import database
 
 SERVER_SECONDS = 5  # a server that takes longer to say it is there is taken for dead
-SERVER = ("http://", "https://")
+SERVER = ("http:", "https:")
+BARE = ("databricks", "databricks-uc", "uc")  # addresses of MLflow's that consist of a word
 REGISTRY = "MLFLOW_REGISTRY_URI"
 REMEDIES = {"tracking.uri": "choose tracking=local", REGISTRY: "unset it"}
 QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}  # MLflow
@@ -46,19 +54,19 @@ def connect(
     the address by. An outage that comes later is waited out, `wait` seconds at most, and by a trial one that is there
     already. Raises TrackingError when a server doesn't answer within seconds, or there is no database.
     """
-    if not isinstance(uri, str):
+    if not isinstance(uri, str) or not uri.strip():
         raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
     if wait is not None:
         _be_patient(wait)
-    first = patience.call if trial.is_running() else _at_once
+    first, url = patience.call if trial.is_running() else _at_once, _database(uri, named=named)
     uri = absolute(uri)
+    file = Path(str(url.database)) if url and url.get_backend_name() == "sqlite" else None
     _point_mlflow_at(uri)
     if uri.startswith(SERVER):
         first(partial(_check_server, uri, named=named))
-    elif uri.startswith(SQLITE):
-        file = Path(uri.removeprefix(SQLITE))
+    elif file:
         if create and not file.exists():
-            _create_database(file, artifacts or "mlruns")
+            _create_database(file, root(artifacts, uri))
         elif not file.exists():
             trained = invocation.train(uri=uri)
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `{trained}`.")
@@ -66,11 +74,14 @@ def connect(
         os.environ.setdefault(name, value)
     if (registry := mlflow.get_registry_uri()) != uri and registry.startswith(SERVER):
         first(partial(_check_server, registry, named=REGISTRY))
-    with refusals_in_one_line(SQLAlchemyError):
+    with refusals_in_one_line(SQLAlchemyError, CommandError):
+        if url:
+            first(partial(_check_owner, uri, named=named))
         first(mlflow.MlflowClient)
-    if uri.startswith(SQLITE) and not trial.is_running():  # or its sweep has done so
-        file = Path(uri.removeprefix(SQLITE))
-        moved.follow(file, roots=[file.parent, home(), *([Path(artifacts).absolute()] if artifacts else [])])
+    if file and not trial.is_running():  # or its sweep has done so
+        place = root(artifacts, uri) or ""
+        kept = [Path(local_file_uri_to_path(place))] if place.startswith("file:") else []
+        moved.follow(file, roots=[file.parent, home(), *kept])
 
 
 def connect_chosen(uri: str | None) -> None:
@@ -90,7 +101,7 @@ def ui_command() -> str:
     uri, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     if uri.startswith(SERVER):
         return redact(uri)
-    at_hand = uri == f"{SQLITE}{Path.cwd() / 'mlflow.db'}" and "MLFLOW_BACKEND_STORE_URI" not in os.environ
+    at_hand = uri == sqlite(Path.cwd() / "mlflow.db") and "MLFLOW_BACKEND_STORE_URI" not in os.environ
     words = [] if at_hand else ["--backend-store-uri", _typed(uri)]
     return " ".join(["mlflow ui", *words, *(["--registry-store-uri", _typed(registry)] if registry != uri else [])])
 
@@ -153,7 +164,37 @@ def _at(uri: str) -> str:
     return f" with `mlflow server{'' if parts.port in (None, 5000) else f' --port {parts.port}'}`"
 
 
-def _create_database(file: Path, artifacts: str) -> None:
+def _database(uri: str, *, named: str) -> URL | None:
+    """Return what the address of a database says, or None for what is none; raise ConfigError where it is neither."""
+    if uri.partition(":")[0].partition("+")[0] in (*DATABASE_ENGINES, "postgres"):
+        try:
+            return database(uri)
+        except ValueError as error:
+            raise ConfigError(f"{named} '{redact(uri)}' can't be used: {error}.") from error
+    if re.fullmatch(r"[\w.-]+:\d+", uri):
+        raise ConfigError(f"{named} '{uri}' must begin with http:// for a server, as in http://{uri}.")
+    if ":" not in uri and uri not in BARE and not Path(uri).is_dir():
+        raise ConfigError(f"{named} '{uri}' is a path. An SQLite file is written {sqlite(Path(uri).absolute())}.")
+    return None
+
+
+@cache
+def _check_owner(uri: str, *, named: str) -> None:
+    """Raise TrackingError, before anything is written, where a database's tables are something else's.
+
+    MLflow would add its own to them, and then not know their Alembic version.
+    """
+    engine = create_engine(uri)
+    try:
+        tables = inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+    if "alembic_version" in tables and "experiments" not in tables:
+        kept = "is the database of something else, such as Optuna's studies. Choose another one for MLflow"
+        raise TrackingError(f"{named} '{redact(uri)}' {kept}.")
+
+
+def _create_database(file: Path, artifacts: str | None) -> None:
     """Create the database beside its place and move it there whole: a killed process leaves none half made."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # takes a second, which a server spares
 
@@ -165,7 +206,7 @@ def _create_database(file: Path, artifacts: str) -> None:
             draft = file.with_name(f"{file.name}.draft")
             draft.unlink(missing_ok=True)
             logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
-            SqlAlchemyStore(f"{SQLITE}{draft}", artifacts).engine.dispose()
+            SqlAlchemyStore(sqlite(draft), artifacts).engine.dispose()
             os.replace(draft, file)
     except OSError as error:
         raise TrackingError(f"tracking.uri: the database {file} can't be created: {error.strerror}.") from error

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import mlflow
 import numpy as np
 from mlflow.entities import Dataset as DatasetEntity
-from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
@@ -28,6 +27,7 @@ from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking import moved
+from champion.tracking.artifacts import check, kept_at, location, root
 from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.process import alive, close_killed, close_killed_runs
 from hydra_plugins.champion_sweeper import stops_on_sigterm
@@ -113,13 +113,15 @@ def start_run(
         parent = trial.parent()
         experiment_id = _experiment_of(parent) if parent else _experiment_id(experiment, artifacts)
         known = {**tags, **_provenance(data), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
-        run_id = _create(experiment_id, name, known)
+        started = _create(experiment_id, name, known)
+        run_id = str(started.run_id)
         with _ended(run_id):
             trial.link(run_id)
             client = patience.client()
             client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
             client.log_inputs(run_id, [_dataset_input(data, typical)])
-            client.log_text(run_id, redact(config), "config.yaml")
+            with kept_at(started.artifact_uri):
+                client.log_text(run_id, redact(config), "config.yaml")
             yield Run(run_id, name, experiment, folder)
 
 
@@ -140,16 +142,15 @@ def start_sweep(
         experiment_id = _experiment_id(experiment, artifacts)
         known = {**tags, **_provenance(data), **process_tags}
         if run_id is None or not _goes_on(run_id):
-            run_id = _create(experiment_id, name, known)
+            run_id = str(_create(experiment_id, name, known).run_id)
             patience.client().log_inputs(run_id, [_dataset_input(data, typical)])
         with _ended(run_id):
             yield Run(run_id, name, experiment, folder)
 
 
-def _create(experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
+def _create(experiment_id: str, name: str, tags: Mapping[str, str]) -> RunInfo:
     shown = {key: redact(value) for key, value in tags.items()}
-    run = patience.client().create_run(experiment_id, run_name=name, tags={**_context_tags(), **shown})
-    return str(run.info.run_id)
+    return patience.client().create_run(experiment_id, run_name=name, tags={**_context_tags(), **shown}).info
 
 
 def _goes_on(run_id: str) -> bool:
@@ -185,17 +186,18 @@ def _experiment_of(run_id: str) -> str:
 
 def _experiment_id(name: str, artifacts: str | None) -> str:
     """Return the id of the experiment, made where there is none; runs in it whose process is gone are closed."""
-    location = (Path(artifacts).absolute() / quote(name, safe=" ")).as_uri() if artifacts else None
     client = patience.client()
     if (found := client.get_experiment_by_name(name)) is None:
+        where = location(artifacts, name)
         try:
-            return str(client.create_experiment(name, artifact_location=location, tags=KIND))
+            return str(client.create_experiment(name, artifact_location=where, tags=KIND))
         except MlflowException as error:
             if (found := client.get_experiment_by_name(name)) is None:  # no other process was quicker
                 raise TrackingError(f"experiment_name '{name}' is refused by MLflow: {error.message}") from error
     if found.lifecycle_stage == "deleted":
         raise TrackingError(f"experiment_name '{name}' was deleted in MLflow. Restore it there or choose another name.")
-    if found.artifact_location != location:
+    check(artifacts, name, found.artifact_location)
+    if not found.artifact_location.startswith(root(artifacts, mlflow.get_tracking_uri()) or "\0"):
         _check_files(found)
     close_killed_runs(found.experiment_id)
     return str(found.experiment_id)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 
@@ -16,6 +17,7 @@ __all__ = [
     "WAITS",
     "Outage",
     "current_trial",
+    "database",
     "expect_last_job",
     "report",
     "running",

@@ -18,10 +18,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from hydra_plugins.champion_sweeper import WAITS, _results
+from hydra_plugins.champion_sweeper._address import shown
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._parameter import chosen, typed
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store, shown
+from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store
 from hydra_plugins.champion_sweeper._study import REASON, TWIN
 
 BEST = 10  # trials on the leaderboard

@@ -1,6 +1,7 @@
 """Decides where a study is kept, and how its trials change hands there: each is taken once, and closed once."""
 
 import copy
+import re
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from alembic.runtime.migration import MigrationContext
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
@@ -19,15 +21,17 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
+from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from hydra_plugins.champion_sweeper import _alive
+from hydra_plugins.champion_sweeper._address import database, shown, taken
 from hydra_plugins.champion_sweeper._errors import SweepError
 
 LOST = "lost"  # of a trial whose worker died; it doesn't count
 WORKER = "worker"  # the process that runs it, and after an @ the command that started that
 CLAIMS = 3  # trials that a worker tries to take before it looks again: others have been quicker by then
+VERSION = re.compile(r"v\d+\.\d+\.\d+\.\w")  # of Optuna's tables, as Alembic notes it
 FEW = {"pool_size": 1, "max_overflow": 2, "pool_pre_ping": True}  # connections of a process to a database server
 
 
@@ -147,7 +151,8 @@ def _file(url: str) -> str | None:
     """Return the file that a study is kept in, or None where a server keeps it."""
     if "://" not in url:
         return url
-    return make_url(url).database if url.startswith("sqlite:") else None
+    known = make_url(url)
+    return known.database if known.get_backend_name() == "sqlite" else None
 
 
 def _lock(file: str) -> FileLock:
@@ -173,9 +178,25 @@ def _open(url: str, grace_period: int) -> BaseStorage:
             Path(url).parent.mkdir(parents=True, exist_ok=True)
             # Optuna's own lock outlives a process that is killed while it writes: all others wait 30 s for it.
             return JournalStorage(JournalFileBackend(url, lock_obj=_lock(url)))  # type: ignore[arg-type]  # it fits
+        _check_owner(url)
         return get_storage(url if _file(url) else _server(url, grace_period))
-    except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
+    except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:  # the last: tables of another Optuna
         raise SweepError(f"hydra.sweeper.storage '{shown(url)}' can't be opened: {_reason(error, url)}") from error
+
+
+def _check_owner(url: str) -> None:
+    """Raise SweepError, before anything is written, where a database's tables are something else's, such as MLflow's.
+
+    Optuna would add its own to them, and then take their Alembic version for its own.
+    """
+    engine = create_engine(database(url))
+    try:
+        with engine.connect() as connection:
+            heads = MigrationContext.configure(connection).get_current_heads()
+    finally:
+        engine.dispose()
+    if not all(VERSION.fullmatch(head) for head in heads):
+        raise taken(url)
 
 
 def _server(url: str, grace_period: int) -> RDBStorage:
@@ -203,12 +224,5 @@ def refusals(store: Store) -> Iterator[None]:
 
 
 def _reason(error: Exception, url: str) -> str:
-    if isinstance(error, ImportError):
-        return "its driver isn't installed; `pip install -e '.[postgresql]'` installs PostgreSQL's"
     told = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
     return str(told).strip().partition("\n")[0].replace(url, shown(url)).removesuffix(".")
-
-
-def shown(url: str) -> str:
-    """Return a storage's address without its password."""
-    return make_url(url).render_as_string(hide_password=True) if "://" in url else url

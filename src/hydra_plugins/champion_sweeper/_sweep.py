@@ -23,6 +23,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
 from hydra_plugins.champion_sweeper import (
+    _address,
     _console,
     _launch,
     _notes,
@@ -64,7 +65,11 @@ def sweep(
     notes = [*_notes.outside(space), *_notes.not_followed(space, settings)]
     _settle(space, settings)
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    store = Store(_address(str(settings.storage)), str(settings.study_name), settings.grace_period)
+    store = Store(
+        _address.storage(str(settings.storage), reserved=settings.reserved),
+        str(settings.study_name),
+        settings.grace_period,
+    )
     directions = [settings.direction] if isinstance(settings.direction, str) else list(settings.direction)
     made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
     deadline = None if settings.timeout is None else began + settings.timeout
@@ -205,10 +210,6 @@ def _check(settings: DictConfig) -> None:
     if not (_is_number(settings.max_failure_rate) and 0 <= settings.max_failure_rate <= 1):
         rate = settings.max_failure_rate
         raise SweepError(f"hydra.sweeper.max_failure_rate must lie between 0 and 1, but got {rate!r}.")
-
-
-def _address(storage: str) -> str:
-    return storage if "://" in storage else str(Path(storage).absolute())
 
 
 def _is_number(value: Any) -> bool:

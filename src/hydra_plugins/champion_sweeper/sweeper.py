@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "first": [],  # trials before the sampler chooses: the configured values, changed as each mapping says
     "study_name": "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}",  # one that exists goes on
     "storage": "${hydra.sweep.dir}/study.journal",  # a file, or a database's URL
+    "reserved": [],  # databases of something else, where no study may be kept
     "grace_period": 60,  # seconds without a heartbeat after which a worker is dead, in a database server
     "sampler": None,  # an Optuna sampler to instantiate; its seed is that of the whole study
     "pruner": None,  # an Optuna pruner to instantiate; None: no trial is pruned
