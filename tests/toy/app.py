@@ -1,5 +1,7 @@
 """A Hydra app that knows nothing of machine learning: it behaves as it is told, and returns a number."""
 
+import errno
+import os
 import sys
 import time
 from pathlib import Path
@@ -24,6 +26,8 @@ def main(cfg: DictConfig) -> object:
         report(value, step)
     if cfg.behave == "raise":
         raise ValueError("the job's own reason")
+    if cfg.behave in errno.errorcode.values():
+        raise OSError(number := getattr(errno, cfg.behave), os.strerror(number))
     if cfg.behave == "exit":
         sys.exit("the job leaves")
     wrong = {"not_a_number": float("nan"), "none": None, "text": "many"}

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hydra_plugins.champion_sweeper._journal import own_faults
+
 LOCKS = ".workers"  # beside the study's file
 
 
@@ -29,17 +31,21 @@ def alive(folder: Path | None) -> Iterator[str]:
         yield own
         return
     file = folder / own
-    folder.mkdir(parents=True, exist_ok=True)
-    for other in folder.iterdir():
-        if other.is_file():
-            is_dead(folder, other.name)  # nobody may ask for it any more
+    held = FileLock(file)
+    with own_faults():
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.iterdir():
+            if other.is_file():
+                is_dead(folder, other.name)  # nobody may ask for it any more
+        held.acquire()
     try:
-        with FileLock(file):
-            yield own
+        yield own
     finally:
+        held.release()
         file.unlink(missing_ok=True)
 
 
+@own_faults()
 def is_dead(folder: Path, name: str) -> bool:
     """Tell whether the worker of this name is gone: its lock is free, or not even there."""
     file = folder / name

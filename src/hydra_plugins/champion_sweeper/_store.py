@@ -14,12 +14,10 @@ from typing import Any
 
 import optuna
 from alembic.runtime.migration import MigrationContext
-from filelock import FileLock
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
@@ -27,11 +25,13 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from hydra_plugins.champion_sweeper import _alive
 from hydra_plugins.champion_sweeper._address import database, shown, taken
 from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._journal import Journal, lock, own_faults
 
 LOST = "lost"  # of a trial whose worker died; it doesn't count
 WORKER = "worker"  # the process that runs it, and after an @ the command that started that
 CLAIMS = 3  # trials that a worker tries to take before it looks again: others have been quicker by then
 VERSION = re.compile(r"v\d+\.\d+\.\d+\.\w")  # of Optuna's tables, as Alembic notes it
+REFUSALS = (SQLAlchemyError, StorageInternalError)  # of a database or a disk, in the middle of a study
 FEW = {"pool_size": 1, "max_overflow": 2, "pool_pre_ping": True}  # connections of a process to a database server
 
 
@@ -94,7 +94,7 @@ class Store:
         """
         away = zlib.crc32(worker.encode()) % max(1, len(waiting))
         for trial in [*waiting[:1], *waiting[1:][away:], *waiting[1:][:away]][:CLAIMS]:
-            with suppress(UpdateFinishedTrialError), self._alone():
+            with suppress(UpdateFinishedTrialError), own_faults(), self._alone():
                 if self._claim(trial, worker):
                     self.note(trial, WORKER, worker)  # another one may have been here, too
                     return trial
@@ -141,7 +141,7 @@ class Store:
     def _alone(self) -> AbstractContextManager[Any]:
         """Let one process at a time take a trial from SQLite, which can't lock a row, as other databases do."""
         file = _file(self.url)
-        return _lock(file) if file and file != self.url else nullcontext()
+        return lock(file) if file and file != self.url else nullcontext()
 
     def _id(self, trial: FrozenTrial) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
@@ -153,11 +153,6 @@ def _file(url: str) -> str | None:
         return url
     known = make_url(url)
     return known.database if known.get_backend_name() == "sqlite" else None
-
-
-def _lock(file: str) -> FileLock:
-    """Return what only one process at a time holds, to write a study's file; the system drops it with the process."""
-    return FileLock(Path(file).with_name(f".{Path(file).name}.lock"), poll_interval=0.002)
 
 
 @cache
@@ -175,12 +170,10 @@ def _open(url: str, grace_period: int) -> BaseStorage:
     """Open a database's URL, or a journal file at a path."""
     try:
         if "://" not in url:
-            Path(url).parent.mkdir(parents=True, exist_ok=True)
-            # Optuna's own lock outlives a process that is killed while it writes: all others wait 30 s for it.
-            return JournalStorage(JournalFileBackend(url, lock_obj=_lock(url)))  # type: ignore[arg-type]  # it fits
+            return JournalStorage(Journal(url))
         _check_owner(url)
         return get_storage(url if _file(url) else _server(url, grace_period))
-    except (SQLAlchemyError, OSError, ValueError, RuntimeError) as error:  # the last: tables of another Optuna
+    except (*REFUSALS, OSError, ValueError, RuntimeError) as error:  # the last: tables of another Optuna
         raise SweepError(f"hydra.sweeper.storage '{shown(url)}' can't be opened: {_reason(error, url)}") from error
 
 
@@ -208,12 +201,9 @@ def _server(url: str, grace_period: int) -> RDBStorage:
     return RDBStorage(url, **own)
 
 
-REFUSALS = (SQLAlchemyError, StorageInternalError)  # of a database, in the middle of a study
-
-
 @contextmanager
 def refusals(store: Store) -> Iterator[None]:
-    """Turn what a database refuses while a study goes on into a SweepError: a server that is gone, or a full disk."""
+    """Turn what refuses to keep a study while it goes on into a SweepError: a server that is gone, or a full disk."""
     try:
         yield
     except REFUSALS as error:
@@ -224,5 +214,5 @@ def refusals(store: Store) -> Iterator[None]:
 
 
 def _reason(error: Exception, url: str) -> str:
-    told = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+    told = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
     return str(told).strip().partition("\n")[0].replace(url, shown(url)).removesuffix(".")

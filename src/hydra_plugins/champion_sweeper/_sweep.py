@@ -80,16 +80,18 @@ def sweep(
     warning = _notes.not_ranked(differing)
     if differing:
         settings.pruner = None
-    with store.alive() as command:
+    with _store.refusals(store), store.alive() as command:
         study = _study.create(store, directions=directions, made_with=made_with, command=command)
         study.set_user_attr(NOT_RANKED, warning)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, folder / "multirun.yaml")
+        with _writing_into(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(config, folder / "multirun.yaml")
         worker = Worker(task, hydra_context, config, space, store, limits, command)
-        with _told_to_stop(worker), _store.refusals(store), _prepared(worker), _context(first, study, folder):
+        with _told_to_stop(worker), _prepared(worker), _context(first, study, folder):
             if not search(worker, folder=folder, notes=[*notes, *warning]):
                 return
-            _results.write(study, space, folder=folder, differing=differing)
+            with _writing_into(folder):
+                _results.write(study, space, folder=folder, differing=differing)
             winner = chosen(_results.leaders(study)[0])
             best = space.overrides(winner) if len(directions) == 1 else []
             _console.results(study, space, store=store, best=_program(best) if best else None, notes=warning)
@@ -210,6 +212,14 @@ def _check(settings: DictConfig) -> None:
     if not (_is_number(settings.max_failure_rate) and 0 <= settings.max_failure_rate <= 1):
         rate = settings.max_failure_rate
         raise SweepError(f"hydra.sweeper.max_failure_rate must lie between 0 and 1, but got {rate!r}.")
+
+
+@contextmanager
+def _writing_into(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SweepError(f"hydra.sweep.dir '{folder}' can't be written: {error.strerror or error}.") from error
 
 
 def _is_number(value: Any) -> bool:

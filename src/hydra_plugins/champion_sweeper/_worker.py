@@ -1,11 +1,12 @@
 """Decides how trials are run: take one that waits, compose its job, run it, tell the study, until none is left."""
 
+import errno
 import gc
 import math
 import os
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ import optuna
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import _job, _queue, _study, running
@@ -23,10 +24,11 @@ from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
-from hydra_plugins.champion_sweeper._store import Store
+from hydra_plugins.champion_sweeper._store import Store, refusals
 from hydra_plugins.champion_sweeper._study import REASON, RETRY, TWIN
 
 STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
+FULL = (errno.ENOSPC, errno.EDQUOT)  # what every trial would meet, whatever it tries
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Worker:
         warnings.simplefilter("ignore", ExperimentalWarning)
         gc.freeze()  # to look through all that is imported for garbage costs half of a trial's overhead
         first = True
-        with self.store.alive() as name:
+        with refusals(self.store), self.store.alive() as name:
             worker = f"{name}@{self.command}"
             while self.parent in (None, os.getppid()) and (found := _queue.take(self.store, worker, self.limits)):
                 with self.store.beating(found[0]), suppress(UpdateFinishedTrialError):  # it was taken for dead
@@ -71,7 +73,7 @@ class Worker:
                 self._copy(trial, twin)
                 return
             config, context = self.space.compose(params), self.hydra_context
-            with running(trial, is_over=partial(self.limits.is_over, self.store)):
+            with running(trial, is_over=partial(self.limits.is_over, self.store)), _room():
                 returned = _job.run(self.task, config, number=trial.number, hydra_context=context, quiet=True)
             self._tell(trial, returned)
         except Outage as outage:
@@ -80,6 +82,8 @@ class Worker:
             raise
         except optuna.TrialPruned:
             trial.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+        except StorageInternalError:  # no fault of the trial, which is run again when the study goes on
+            raise
         except Exception as error:
             self._fail(trial, f"{type(error).__name__}: {error}")
         except SystemExit as stop:
@@ -110,6 +114,17 @@ class Worker:
             trial.report(value, step)
         complete = twin.state is TrialState.COMPLETE
         trial.study.tell(trial, twin.values if complete else None, state=twin.state)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Let a full disk be an outage, whatever a job writes there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise Outage(f"The disk is full: {error}.") from error
+        raise
 
 
 def _twin(trial: optuna.Trial, seen: Sequence[FrozenTrial]) -> FrozenTrial | None:
