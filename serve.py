@@ -14,6 +14,7 @@ from champion.complaint import one_line_errors
 from champion.errors import ConfigError, did_you_mean
 from champion.home import CONF
 from champion.startup import importing
+from hydra_plugins.champion_sweeper import goes_on_unheard
 
 
 def parse() -> argparse.Namespace:
@@ -80,5 +81,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
+    with one_line_errors(), goes_on_unheard():
         main()

@@ -26,6 +26,7 @@ from champion.errors import ConfigError
 from champion.home import home
 from champion.redaction import redact
 from champion.startup import importing
+from hydra_plugins.champion_sweeper import goes_on_unheard
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -296,5 +297,5 @@ OmegaConf.register_new_resolver("joint_search", _joint_search, replace=True)
 OmegaConf.register_new_resolver("quoted", _quoted, replace=True)
 
 if __name__ == "__main__":
-    with one_line_errors():
+    with one_line_errors(), goes_on_unheard():
         main()

@@ -163,3 +163,12 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not imported & {"mlflow", "sklearn", "pandas", "rich"}
     assert all(f"    {word} " in done.stdout for word in ("status", "history", "promote", "rollback"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["status", "history"])
+def test_output_that_cannot_be_written_is_said(versions: Home, command: str) -> None:
+    """On a full disk, and where its reader has seen enough, a command ends with one line and status 1."""
+    with open("/dev/full", "w") as full:
+        done = versions.run("-m", "champion", command, stdout=full)
+    says = "Error: The standard output can't be written: No space left on device. All else is done.\n"
+    assert (done.returncode, done.stderr) == (1, says)

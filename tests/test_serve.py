@@ -244,3 +244,9 @@ def test_mlflow_serves_the_same_model(housing: Home, url: str) -> None:
     with mlflow_command(*words, str(port), url=address, path="ping", cwd=housing.folder, env=env):
         theirs = ask(address, {"dataframe_records": [ROW]}).json()["predictions"]
     assert theirs == pytest.approx(ask(url, {"dataframe_records": [ROW]}).json()["predictions"], rel=1e-6)
+
+
+def test_server_answers_though_it_cannot_say_so(housing: Home) -> None:
+    """With its log on a full disk it serves all the same."""
+    with open("/dev/full", "w") as full, housing.serve(stdout=full) as url:
+        assert requests.get(f"{url}/health", timeout=30).json()["status"] == "ok"

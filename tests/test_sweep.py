@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -324,6 +325,21 @@ def test_cores_are_shared_among_workers(home: Home, table: list[str], threads: s
     assert home.train(*command, env=env).returncode == 1
     reasons = {trial.user_attrs["reason"] for trial in study_of(home).trials}
     assert reasons == {f"RuntimeError: {expected} threads"}
+
+
+def test_output_that_cannot_be_written_loses_no_run(home: Home, table: list[str]) -> None:
+    """A sweep whose log is on a full disk trains its champion all the same, and so does a run; both say so."""
+    with open("/dev/full", "w") as full:
+        own = {"stdout": full, "stderr": subprocess.PIPE}
+        swept = home.train("-m", *table, "promote=true", "model.max_iter=5,6", STUDY, **own)
+        trained = home.train(*table, "promote=true", "run_name=single", **own)
+    for done in (swept, trained):
+        assert done.returncode == 1
+        says = "Error: The standard output can't be written: No space left on device. All else is done.\n"
+        assert done.stderr == says
+    assert {status for own in home.statuses().values() for status in own} == {"FINISHED"}
+    assert len(home.statuses()) == 5  # the study, two trials, the last job and the run on its own
+    assert len(home.client.search_model_versions("name='houses_predictor'")) == 2
 
 
 @pytest.mark.everything

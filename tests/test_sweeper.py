@@ -359,6 +359,37 @@ def test_sigterm_ends_the_workers_too(tmp_path: Path) -> None:
     wait_until_gone(tmp_path)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_output_that_cannot_be_written_loses_no_sweep(tmp_path: Path, workers: int) -> None:
+    """With its log on a full disk it goes on to its end, the last job included, and says so then."""
+    own = ("n=1,2,3", "hydra.sweeper.study_name=toy", f"hydra.sweeper.workers={workers}", "hydra.sweeper.last_job=true")
+    with open("/dev/full", "w") as full, start(tmp_path, *own, stdout=full) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.splitlines()[0] == "The standard output can't be written: No space left on device. All else is done."
+    assert "Traceback" not in err
+    assert [trial.state for trial in trials(tmp_path)] == [TrialState.COMPLETE] * 3
+    assert (tmp_path / "multirun" / "toy" / "best" / ".hydra" / "overrides.yaml").is_file()
+
+
+def test_what_a_job_cannot_print_costs_no_trial(tmp_path: Path) -> None:
+    """A trial's console.txt may be anything but writable: its result counts all the same."""
+    (tmp_path / "multirun" / "toy" / "0").mkdir(parents=True)
+    (tmp_path / "multirun" / "toy" / "0" / "console.txt").symlink_to("/dev/full")
+    done = sweep(tmp_path, "n=1,2", "hydra.sweeper.study_name=toy")
+    assert done.returncode == 0, done.stderr
+    assert [trial.state for trial in trials(tmp_path)] == [TrialState.COMPLETE] * 2
+
+
+def test_terminal_of_unknown_width_is_no_narrow_one(tmp_path: Path) -> None:
+    """Where COLUMNS=0 all is printed, as where it isn't set."""
+    with start(tmp_path, "n=1,2", env={**os.environ, "COLUMNS": "0"}) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "trial  score  params  seconds" in out
+    assert re.search(r"^best      python .* n=1$", out, flags=re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [

@@ -3,12 +3,13 @@
 import argparse
 import runpy
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from champion.complaint import one_line_errors
 from champion.home import other_clone
 from champion.startup import importing
-from hydra_plugins.champion_sweeper import stops_on_sigterm
+from hydra_plugins.champion_sweeper import goes_on_unheard, stops_on_sigterm
 
 PREDICT = "Write every row of FILE with its prediction; what the server would refuse is refused, by its line."
 WRITTEN = "Columns may come in any order; those that the model doesn't know are carried over."
@@ -58,7 +59,8 @@ def main() -> None:
         from champion import command, tracking
 
     tracking.connect_chosen(options.tracking_uri)
-    with tracking.refusals_in_one_line():
+    prints_rows = options.command == "predict"
+    with tracking.refusals_in_one_line(), nullcontext() if prints_rows else goes_on_unheard():
         match options.command:
             case "status":
                 command.status(options.model)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._outage import Outage
+from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "current_trial",
     "database",
     "expect_last_job",
+    "goes_on_unheard",
     "report",
     "running",
     "stops_on_sigterm",

@@ -5,3 +5,7 @@ from hydra.errors import CompactHydraException
 
 class SweepError(CompactHydraException):
     """Hydra shows it without a traceback, and exits with status 1."""
+
+
+class OutputError(CompactHydraException):
+    """What was to be printed couldn't be, though the work is done."""

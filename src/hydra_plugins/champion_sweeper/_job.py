@@ -10,6 +10,8 @@ from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from hydra_plugins.champion_sweeper._output import forgiven
+
 CONSOLE = "console.txt"  # in a trial's folder: what it printed
 
 
@@ -57,5 +59,10 @@ def _known(config: DictConfig) -> Iterator[None]:
 @contextmanager
 def _printing_into(file: Path) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8") as kept, redirect_stdout(kept), redirect_stderr(kept):
+    with (
+        file.open("w", encoding="utf-8") as kept,
+        forgiven(kept) as (words, _),
+        redirect_stdout(words),
+        redirect_stderr(words),
+    ):
         yield

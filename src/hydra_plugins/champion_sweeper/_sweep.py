@@ -38,6 +38,7 @@ from hydra_plugins.champion_sweeper import (
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._outage import Outage
+from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
@@ -48,13 +49,15 @@ from hydra_plugins.champion_sweeper._worker import Worker
 NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, for people
 
 
+@goes_on_unheard()
 def sweep(
     arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig, began: float
 ) -> None:
     """Search the space of `arguments`; leave the study, a leaderboard, pictures, and the best overrides.
 
     The timeout counts from `began`, in seconds since the epoch.
-    Raises SweepError for what can't be begun and when too many trials fail, SystemExit when it is told to stop.
+    Raises SweepError for what can't be begun and when too many trials fail, SystemExit when it is told to stop, and at
+    its end OutputError where what it prints can't be written.
     """
     setup_globals()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
