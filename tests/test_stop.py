@@ -1,5 +1,6 @@
 """champion_sweeper/_stop.py: who is told to stop stops, whenever that comes."""
 
+import os
 import signal
 import sys
 import time
@@ -23,6 +24,19 @@ class Tidied:
         self.last()
 
 
+@pytest.fixture(autouse=True)
+def unanswered() -> Iterator[None]:
+    """Let a signal that nobody answers fail its test, and not end all of them."""
+
+    def fail(signum: int, _frame: object) -> None:
+        raise AssertionError(f"nobody answered {signum}")
+
+    before = {number: signal.signal(number, fail) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
     """Notice Ctrl-C, which a shell lets what it runs in the background ignore."""
@@ -32,7 +46,10 @@ def ctrl_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize(("sent", "raised"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    ("sent", "raised"),
+    [(signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit), (signal.SIGINT, KeyboardInterrupt)],
+)
 def test_signal_that_python_loses_is_sent_again(sent: signal.Signals, raised: type[BaseException]) -> None:
     """It arrives while an object is tidied up, and ends the work all the same."""
 
@@ -43,6 +60,54 @@ def test_signal_that_python_loses_is_sent_again(sent: signal.Signals, raised: ty
 
     with pytest.raises(raised):
         work()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_status_says_which_signal_it_was(sent: signal.Signals) -> None:
+    """It is that of a process that the signal has ended; afterwards signals do what they did before."""
+    before = signal.getsignal(sent)
+
+    @stops_on_sigterm()
+    @stops_on_sigterm()
+    def work() -> None:
+        os.kill(os.getpid(), sent)
+        time.sleep(20)
+
+    with pytest.raises(SystemExit) as ended:
+        work()
+    assert ended.value.code == 128 + sent
+    assert signal.getsignal(sent) == before
+
+
+def test_terminal_that_is_closed_disturbs_no_end() -> None:
+    """The system sends a SIGHUP and the shell another one: what the first one ends comes to its end."""
+    ended = []
+
+    @stops_on_sigterm()
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(20)
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.1)
+            ended.append("whole")
+
+    with pytest.raises(SystemExit):
+        work()
+    assert ended == ["whole"]
+
+
+def test_what_is_ignored_stays_so() -> None:
+    """With nohup a closed terminal ends nothing."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stops_on_sigterm():
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.1)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_other_lost_exceptions_are_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -360,6 +360,24 @@ def test_sigterm_ends_the_workers_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_closed_terminal_ends_the_sweep_as_a_sigterm_does(tmp_path: Path, workers: int) -> None:
+    """Nobody can be told any more: what is finished is kept, no worker is left, nothing runs on in the study."""
+    ours, terminal = pty.openpty()
+    own = ("x=interval(0,1)", "seconds=0.4", "hydra.sweeper.study_name=toy", f"hydra.sweeper.workers={workers}")
+    command = ["setsid", "--ctty", sys.executable, str(APP), "-m", *own]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        wait_for_trials(tmp_path, 2)
+        os.close(ours)
+        assert process.wait(timeout=30) == 129
+    wait_until_gone(tmp_path)
+    states = [trial.state for trial in trials(tmp_path)]
+    assert states.count(TrialState.COMPLETE) >= 2
+    assert TrialState.RUNNING not in states
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_output_that_cannot_be_written_loses_no_sweep(tmp_path: Path, workers: int) -> None:
     """With its log on a full disk it goes on to its end, the last job included, and says so then."""
     own = ("n=1,2,3", "hydra.sweeper.study_name=toy", f"hydra.sweeper.workers={workers}", "hydra.sweeper.last_job=true")

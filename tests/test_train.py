@@ -209,7 +209,7 @@ def wait_for_fold(process: "subprocess.Popen[str]") -> None:
     raise AssertionError("no fold was finished")
 
 
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_stopped_run_is_marked_killed(home: Home, sent: signal.Signals, status: int) -> None:
     """A run that is told to stop says so in MLflow before it goes."""
     with home.start_training(*LASTING) as training:

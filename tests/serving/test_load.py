@@ -103,8 +103,11 @@ def test_swaps_under_load_drop_and_mix_nothing(
     assert len(answers) == 2
 
 
-def test_accepted_request_is_answered_though_the_server_is_stopped(housing: Home, rows: pd.DataFrame) -> None:
-    """SIGTERM in the midst of 80,000 rows: they are predicted before the server ends."""
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_accepted_request_is_answered_though_the_server_is_stopped(
+    housing: Home, rows: pd.DataFrame, sent: signal.Signals
+) -> None:
+    """SIGTERM, or a terminal that is closed, in the midst of 80,000 rows: they are predicted before the server ends."""
     port = free_port()
     body = f'{{"dataframe_split": {rows.to_json(orient="split", index=False)}}}'
     curl = ["curl", "-s", f"http://127.0.0.1:{port}/invocations", "-H", "Content-Type: application/json", "-d", "@-"]
@@ -116,7 +119,7 @@ def test_accepted_request_is_answered_though_the_server_is_stopped(housing: Home
         asking.stdin = None
         time.sleep(0.3)  # the body has arrived, the answer takes longer
         assert asking.poll() is None
-        server.send_signal(signal.SIGTERM)
+        server.send_signal(sent)
         out, _ = asking.communicate(timeout=60)
         server.communicate(timeout=30)
     assert len(json.loads(out)["predictions"]) == len(rows)

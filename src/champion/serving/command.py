@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -69,6 +70,9 @@ def serve(
         proxy_headers=False,
         server_header=False,
     )
+    hangup = getattr(signal, "SIGHUP", None)  # of a terminal that is closed; Windows has none, and nohup ignores it
+    if hangup and signal.getsignal(hangup) is signal.SIG_DFL:
+        signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
     follower.start()
     try:
         uvicorn.Server(config).run(sockets=[held])

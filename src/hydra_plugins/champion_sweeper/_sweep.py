@@ -238,7 +238,7 @@ def _context(config: DictConfig, study: optuna.Study, folder: Path) -> AbstractC
 
 @contextmanager
 def _told_to_stop(worker: Worker) -> Iterator[None]:
-    """Answer Ctrl-C, SIGTERM and an outage: close what was running, and say how to go on."""
+    """Answer Ctrl-C, SIGTERM, SIGHUP and an outage: close what was running, and say how to go on."""
     try:
         with stops_on_sigterm():
             yield

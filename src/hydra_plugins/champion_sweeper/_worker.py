@@ -27,7 +27,7 @@ from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store, refusals
 from hydra_plugins.champion_sweeper._study import REASON, RETRY, TWIN
 
-STOPPED = (130, 143)  # exit statuses of a process told to stop by SIGINT or SIGTERM
+STOPPED = (129, 130, 143)  # exit statuses of a process told to stop by SIGHUP, SIGINT or SIGTERM
 FULL = (errno.ENOSPC, errno.EDQUOT)  # what every trial would meet, whatever it tries
 
 
