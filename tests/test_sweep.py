@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +340,26 @@ def test_output_that_cannot_be_written_loses_no_run(home: Home, table: list[str]
     assert {status for own in home.statuses().values() for status in own} == {"FINISHED"}
     assert len(home.statuses()) == 5  # the study, two trials, the last job and the run on its own
     assert len(home.client.search_model_versions("name='houses_predictor'")) == 2
+
+
+@pytest.mark.everything
+def test_workers_whose_command_was_killed_leave_and_close_their_runs(home: Home, table: list[str]) -> None:
+    """In the middle of a fit, too: within seconds nobody is left, and MLflow knows that the trials were KILLED."""
+    command = ("-m", *table, "model.max_iter=100000,100001", "hydra.sweeper.workers=2", STUDY)
+    with home.start_training(*command, start_new_session=True) as process:
+        deadline = time.monotonic() + 120
+        try:
+            while len(home.statuses()) < 3:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            process.kill()
+            process.communicate(timeout=15)  # which the workers' end of its pipes would hold up
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    statuses = home.statuses()
+    assert statuses.pop("prices") == ["RUNNING"]  # the same command closes that
+    assert statuses == {"trial_0": ["KILLED"], "trial_1": ["KILLED"]}
 
 
 @pytest.mark.everything

@@ -377,6 +377,26 @@ def test_closed_terminal_ends_the_sweep_as_a_sigterm_does(tmp_path: Path, worker
     assert TrialState.RUNNING not in states
 
 
+def test_workers_whose_command_was_killed_leave_in_the_middle_of_their_trials(tmp_path: Path) -> None:
+    """They would go on for a minute, with nobody to count it: their trials are run again by the same command."""
+    own = ("n=1,2", "hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy", "hydra.sweeper.may_change=[seconds]")
+    with start(tmp_path, *own, "seconds=60", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "multirun" / "toy").glob("[0-9]/console.txt"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.kill()
+        try:
+            wait_until_gone(tmp_path)
+        finally:
+            kill_all(tmp_path)
+    assert {trial.state for trial in trials(tmp_path)} == {TrialState.RUNNING}
+    done = sweep(tmp_path, *own, "seconds=0")
+    assert done.returncode == 0, done.stderr
+    states = [trial.state.name for trial in trials(tmp_path)]
+    assert sorted(states) == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_output_that_cannot_be_written_loses_no_sweep(tmp_path: Path, workers: int) -> None:
     """With its log on a full disk it goes on to its end, the last job included, and says so then."""

@@ -3,9 +3,10 @@
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from omegaconf import DictConfig
 
 from hydra_plugins.champion_sweeper import _alive, _job
 from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._stop import HANGUP
 from hydra_plugins.champion_sweeper._worker import Worker
+
+PATIENCE = 3  # seconds that a trial has to end in, once nobody waits for it
 
 
 def launch(worker: Worker, n_workers: int) -> str | None:
@@ -35,7 +39,7 @@ def launch(worker: Worker, n_workers: int) -> str | None:
         worker()
     else:
         with suppress(TerminatedWorkerError):
-            _beside(replace(worker, parent=os.getpid()), n_workers)
+            _beside(worker, n_workers)
     return None
 
 
@@ -84,7 +88,7 @@ def _beside(worker: Worker, n_workers: int) -> None:
     state = Singleton.get_state()
     try:
         Parallel(n_jobs=n_workers, backend="loky", batch_size=1)(
-            delayed(_work)(worker, state, sys.path) for _ in range(n_workers)
+            delayed(_work)(worker, state, sys.path, os.getpid()) for _ in range(n_workers)
         )
     except TerminatedWorkerError:
         raise
@@ -94,10 +98,21 @@ def _beside(worker: Worker, n_workers: int) -> None:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
-def _work(worker: Worker, state: Mapping[Any, Any], path: list[str]) -> None:
-    """Be a worker in a process of its own, which the first one ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _work(worker: Worker, state: Mapping[Any, Any], path: list[str], parent: int) -> None:
+    """Be a worker in a process of its own, which the first one ends, or else the end of that one."""
+    for sent_to_all in filter(None, (signal.SIGINT, HANGUP)):
+        signal.signal(sent_to_all, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=[parent], daemon=True).start()
     sys.path[:] = path
     setup_globals()
     Singleton.set_state(state)
     worker()
+
+
+def _leave_with(parent: int) -> None:
+    """End this process when that one is gone: at first so that its trial can close what it has open."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(PATIENCE)
+    os._exit(128 + signal.SIGTERM)

@@ -3,7 +3,6 @@
 import errno
 import gc
 import math
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -35,8 +34,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)  # what every trial would meet, whatever it 
 class Worker:
     """A task function for any launcher: works the study off, in one process, with nobody to wait for.
 
-    It can be sent to another process; `parent` is the one whose end ends it too, `command` the name of the command that
-    it works for.
+    It can be sent to another process; `command` is the name of the command that it works for.
     """
 
     task: TaskFunction
@@ -46,7 +44,6 @@ class Worker:
     store: Store
     limits: Limits
     command: str
-    parent: int | None = None
 
     def __call__(self, _: DictConfig | None = None) -> None:
         """Run trials until the limits are reached or the queue is empty."""
@@ -56,7 +53,7 @@ class Worker:
         first = True
         with refusals(self.store), self.store.alive() as name:
             worker = f"{name}@{self.command}"
-            while self.parent in (None, os.getppid()) and (found := _queue.take(self.store, worker, self.limits)):
+            while found := _queue.take(self.store, worker, self.limits):
                 with self.store.beating(found[0]), suppress(UpdateFinishedTrialError):  # it was taken for dead
                     self._run(*found)
                 if first:
