@@ -170,6 +170,77 @@ def test_champion_without_files_loses(home: Home, small: Dataset) -> None:
     assert "version 1 can't be loaded" in decision.reason
 
 
+def lose_champion(home: Home, small: Dataset, *, files: bool = False) -> None:
+    """Leave a challenger, the forest's own predictions, whose champion was deleted or has lost its files."""
+    meet(home, small, off=10.0)
+    assert not meet(home, small, off=None).promoted
+    if files:
+        model_id = home.client.get_model_version(NAME, "1").source.removeprefix("models:/")
+        [folder] = [path for path in (home.folder / "mlruns").rglob(model_id) if path.is_dir()]
+        folder.rename(home.folder / "lost")
+    else:
+        home.client.delete_model_version(NAME, "1")  # as in MLflow's pages, which take its alias away, too
+
+
+@pytest.mark.parametrize("files", [False, True])
+def test_champion_that_is_gone_is_followed_by_the_challenger_where_that_is_better(
+    home: Home, small: Dataset, files: bool
+) -> None:
+    """A worse newcomer is no champion just because it came when there was none: it is challenger now."""
+    lose_champion(home, small, files=files)
+    decision = meet(home, small, off=1e7)
+    assert not decision.promoted
+    assert "above version 2's" in decision.reason
+    assert f"on the same 80 rows. Version 2 is champion, as {'version 1 can' if files else 'there was'}" in (
+        decision.reason
+    )
+    heir, newcomer = registry.get(NAME, 2), registry.get(NAME, 3)
+    assert (heir.aliases, heir.stage) == (["champion"], "Production")
+    assert (newcomer.aliases, newcomer.decision) == (["challenger"], "kept in Staging")
+    assert newcomer.metrics["final_opponent"] == 2
+    last = registry.events(NAME)[-1]
+    assert (last.version, last.how, last.reason[:30]) == (2, "final", f"Version 3: {decision.reason}"[:30])
+
+
+def test_champion_that_is_gone_is_followed_by_a_newcomer_that_is_better(home: Home, small: Dataset) -> None:
+    """Nobody has a place to defend, so no confidence is asked for; the challenger stays what it is."""
+    lose_champion(home, small)
+    decision = meet(home, small, off=2000.0, rule=replace(RULE, min_improvement=0.9999))
+    assert decision.promoted
+    assert decision.reason.startswith("Champion, as there was none. RMSE 2,")
+    assert decision.reason.endswith("on the same 80 rows.")
+    assert registry.get(NAME, 3).aliases == ["champion"]
+    assert registry.get(NAME, 2).aliases == ["challenger"]
+
+
+def test_tie_for_the_place_of_a_champion_that_is_gone_goes_to_the_challenger(home: Home, small: Dataset) -> None:
+    """The one that came first has it."""
+    lose_champion(home, small)
+    decision = meet(home, small, off=None)
+    assert "is version 2's too on the same 80 rows. Version 2 is champion, as there was none." in decision.reason
+    assert registry.get(NAME, 2).aliases == ["champion"]
+
+
+def test_limits_hold_for_the_place_of_a_champion_that_is_gone(home: Home, small: Dataset) -> None:
+    """A challenger over a limit isn't made champion, nor is a newcomer over it: then the challenger is."""
+    lose_champion(home, small)
+    decision = meet(home, small, off=0.0, rule=replace(RULE, max_ms_per_row=10_000, max_model_mb=0.01))
+    assert (decision.promoted, decision.successor) == (False, None)
+    home.client.set_registered_model_alias(NAME, "challenger", "2")
+    measured = registry.model_mb(registry.get(NAME, 2))
+    many = replace(small, X=pd.concat([small.X] * 3, ignore_index=True), y=pd.concat([small.y] * 3, ignore_index=True))
+    decision = meet(home, many, off=0.0, rule=replace(RULE, max_model_mb=measured * 1.01))
+    assert decision.reason.endswith(". Version 2 is champion, as there was none.")
+    assert registry.get(NAME, 2).aliases == ["champion"]
+
+
+def test_challenger_that_cannot_be_scored_makes_room(home: Home, small: Dataset) -> None:
+    """With other columns nothing can be compared, and the newcomer is champion as it would be without a challenger."""
+    lose_champion(home, small)
+    decision = meet(home, dataset(small.X.drop(columns="age"), small.y), off=0.0)
+    assert (decision.promoted, decision.reason) == (True, "Champion, as there was none.")
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [

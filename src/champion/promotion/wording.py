@@ -9,14 +9,24 @@ def outcome(
     found: Comparison, *, metric: str, opponent: str, rows: str, min_improvement: float, confidence: float
 ) -> str:
     """Return a sentence on what the comparison showed; `rows` says on which ones, as in "on the same 90 rows"."""
-    own, theirs = f"{NAMES[metric]} {amount(found.error)}", f"{opponent}'s {amount(found.opponent_error)}"
+    told = standing(found, metric=metric, opponent=opponent, rows=rows)
     if found.improvement < 0:
-        return f"{own} is {_percent(-found.improvement)} above {theirs} {rows}."
+        return f"{told}."
     if found.improvement == 0:
-        return f"{own} is {opponent}'s too {rows}, and a tie keeps the champion."
+        return f"{told}, and a tie keeps the champion."
     return (
-        f"{own} is {_percent(found.improvement)} below {theirs} {rows}; with {_percent(confidence)} confidence it is"
+        f"{told}; with {_percent(confidence)} confidence it is"
         f" at least {_percent(found.low)}, and more than {_percent(min_improvement)} is asked."
+    )
+
+
+def standing(found: Comparison, *, metric: str, opponent: str, rows: str) -> str:
+    """Return the words for who has the lower error, and by how much, without a full stop."""
+    own, theirs = f"{NAMES[metric]} {amount(found.error)}", f"{opponent}'s {amount(found.opponent_error)}"
+    if found.improvement == 0:
+        return f"{own} is {opponent}'s too {rows}"
+    return (
+        f"{own} is {_percent(abs(found.improvement))} {'above' if found.improvement < 0 else 'below'} {theirs} {rows}"
     )
 
 
