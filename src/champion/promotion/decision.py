@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from champion import evaluation, registry, tracking
 from champion.data import Dataset
-from champion.errors import ChampionError, ModelError
+from champion.errors import ConfigError, DataError, ModelError, RequestError
 from champion.finalist import Finalist
 from champion.pipeline import predict
 from champion.promotion import rows, wording
@@ -18,7 +18,7 @@ from champion.promotion.rule import Rule
 from champion.registry import Stored, Version
 
 # What a model may raise that was made for other columns, another task or in another time.
-UNFIT = (ChampionError, ValueError, KeyError, TypeError, AttributeError)
+UNFIT = (ConfigError, DataError, ModelError, RequestError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
