@@ -67,10 +67,9 @@ def costs(n_trials: int) -> None:
     import warnings
 
     from champion import data, tracking
-    from hydra_plugins.champion_sweeper import _queue, _reading, _study, running
+    from hydra_plugins.champion_sweeper import _queue, _reading, _sampling, _study, running
     from hydra_plugins.champion_sweeper._limits import Limits
     from hydra_plugins.champion_sweeper._store import Store
-    from hydra_plugins.champion_sweeper._worker import _pruner, _sampler
 
     warnings.simplefilter("ignore", ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -104,8 +103,8 @@ def costs(n_trials: int) -> None:
                 found = _queue.take(store, "one@costs", Limits(n_trials, None, 1.0))
                 assert found is not None  # noqa: S101
                 taken, _ = found
-                sampler = _sampler(settings.sampler, taken.number)
-                trial = store.start(taken, sampler=sampler, pruner=_pruner(settings.pruner))
+                sampler = _sampling.sampler(settings.sampler, taken.number)
+                trial = store.start(taken, sampler=sampler, pruner=_sampling.pruner(settings.pruner))
                 params = space.suggest(trial)
                 written = OmegaConf.to_yaml(space.compose(params))
                 score = 1 + params["model.learning_rate"] + params["model.subsample"]

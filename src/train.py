@@ -4,23 +4,22 @@
 """
 
 import os
-import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, chdir, nullcontext
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
-from hydra.utils import get_original_cwd, instantiate
-from omegaconf import DictConfig, OmegaConf
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from champion import trial
+from champion import recipe, resolvers, trial
 from champion.complaint import one_line_errors
 from champion.errors import ConfigError
 from champion.home import home
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from champion.team import Member
     from champion.tracking import Run
 
-EXTRAS = ("lightgbm", "catboost")  # libraries of models that not everybody has
 EXPLAINED_AND_REGISTERED = 10 if find_spec("shap") else 8  # seconds that a run takes beside its fits
 
 # A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
@@ -49,28 +47,28 @@ os.environ.setdefault("GOMP_SPINCOUNT", "500")
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Run one job: a user's mistake ends a single run with one line, and a sweep hears of it as an exception."""
-    single = HydraConfig.get().mode is RunMode.RUN
-    with one_line_errors() if single else nullcontext(), _where_it_was_typed():
+    single, runtime = HydraConfig.get().mode is RunMode.RUN, HydraConfig.get().runtime
+    # Paths, given and shown, are those of the shell, also where hydra.job.chdir=true makes others for what is fitted.
+    with one_line_errors() if single else nullcontext(), chdir(runtime.cwd if HydraConfig.get().job.chdir else "."):
         return train_one(cfg)
-
-
-def _where_it_was_typed() -> AbstractContextManager[None]:
-    """Let paths, given and shown, be those of the shell, also where hydra.job.chdir makes others for what is fitted."""
-    return chdir(get_original_cwd()) if HydraConfig.get().job.chdir else nullcontext()
 
 
 def train_one(cfg: DictConfig) -> float:
     """Cross-validate one model, track it and, if `promote`, put it forward as challenger; return the objective."""
+    recipe.check(cfg.get(recipe.GROUP), HydraConfig.get().runtime.choices.get(recipe.GROUP))
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     with importing():  # here because it takes seconds, and --help and --cfg do without
         from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, team, tracking
         from champion.features import treatments
+        from champion.naming import read as read_names
 
     rule = promotion.read_rule(cfg.final)
     tracking.connect(cfg.tracking.uri, artifacts=cfg.tracking.artifacts, wait=cfg.tracking.patience)
     split, features = _split(cfg), instantiate(cfg.features, _partial_=True)
     table = preparation.prepare(cfg.data, features, task=cfg.task, **split, keep=trial.is_running())
+    given = cfg.experiment_name, cfg.registered_model
+    cfg.experiment_name, cfg.registered_model = read_names(*given, data=table.data.name, overrides=_overrides())
     task, model, objective = table.train.task, _plain(cfg.model), evaluation.objective(cfg.objective, table.train.task)
     estimator, params = _estimator(model, task), _params(cfg, task)
     console.opening(table.data, table.train, table.test, told=bool(cfg.task), model=params["model"], seed=cfg.seed)
@@ -114,7 +112,7 @@ def _estimator(model: Mapping[str, Any], task: "Task") -> "BaseEstimator":
     from champion import pipeline
 
     library = model["_target_"].partition(".")[0]
-    if _is_lacking(library):
+    if resolvers.is_lacking(library):
         raise ConfigError(f"model needs {library}, which isn't installed. `pip install -e '.[{library}]'` installs it.")
     section = OmegaConf.create({"model": {**model, "_target_": pipeline.class_for(task, model["_target_"])}})
     return pipeline.for_task(task, instantiate(section.model))  # an error then names the key
@@ -130,9 +128,8 @@ def _cross_validate(
 
         def on_fold(fold: "Fold") -> None:
             show(fold)
-            value = fold.metrics[objective.removeprefix("cv_")]
             to_come = fold.fit_seconds * (cfg.n_splits - fold.number)
-            trial.report(value, step=fold.number, to_come=to_come)
+            trial.report(fold.metrics[objective.removeprefix("cv_")], step=fold.number, to_come=to_come)
 
         return evaluation.cross_validate(
             estimator, table.folds, task=table.train.task, threads=_threads(cfg), on_fold=on_fold
@@ -204,7 +201,7 @@ def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> Ab
     from champion import tracking
 
     return tracking.start_run(
-        cfg.experiment_name or f"{table.data.name}_prediction",
+        cfg.experiment_name,
         name=cfg.run_name or trial.name() or _run_name(params),
         artifacts=cfg.tracking.artifacts,
         folder=Path(HydraConfig.get().runtime.output_dir),
@@ -224,7 +221,7 @@ def _put_forward(
 
     run.log_files(*challenger.files, promotion.write_rows(run.folder, table.train))
     version = registry.register(
-        cfg.registered_model or f"{table.data.name}_predictor",
+        cfg.registered_model,
         model_id=tracking.log_model(run.id, challenger.model, table.train),
         run_id=run.id,
         metrics=metrics,
@@ -275,27 +272,19 @@ def _threads(cfg: DictConfig) -> int | None:
 
 
 def _command() -> str:
-    return redact(shlex.join(["python", "src/train.py", *HydraConfig.get().overrides.task]))
+    return redact(shlex.join(["python", "src/train.py", *_overrides()]))
 
 
-def _joint_search(*models: str) -> str:
-    """Return, in Hydra's grammar, the choice between those models whose library is installed, if they need one."""
-    return f"choice({','.join(model for model in models if not _is_lacking(model))})"
-
-
-def _quoted(text: str) -> str:
-    """Return, in Hydra's grammar, a text that may hold what has a meaning there."""
-    return text if re.fullmatch(r"[\w./-]+", text) else QuotedString(text, Quote.single).with_quotes()
-
-
-def _is_lacking(library: str) -> bool:
-    return library in EXTRAS and find_spec(library) is None
+def _overrides() -> list[str]:
+    """Return the overrides of this job as they were typed: they may hold ${…}."""
+    return cast(list[str], OmegaConf.to_container(cast(ListConfig, HydraConfig.get().overrides.task)))
 
 
 home()  # conf/ needs CHAMPION_HOME
-OmegaConf.register_new_resolver("joint_search", _joint_search, replace=True)
-OmegaConf.register_new_resolver("quoted", _quoted, replace=True)
+resolvers.register()
 
 if __name__ == "__main__":
+    if "hydra/sweeper=basic" in sys.argv:  # Hydra's own has no place for what a study tries of the model
+        sys.argv.append("~search")
     with one_line_errors(), goes_on_unheard():
         main()

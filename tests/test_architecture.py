@@ -16,12 +16,13 @@ FILES = sorted(file for file in PACKAGE.rglob("*.py") if "datasets" not in file.
 # From what others build on to what builds on others: a module imports from the lines above its own only.
 LAYERS = [
     {"errors", "home", "memory", "redaction", "remedy", "rounds", "startup", "trial", "task"},
+    {"recipe", "resolvers"},
     {"complaint", "data", "invocation", "patience"},
     {"advice", "features", "split"},
     {"pipeline"},
     {"evaluation", "persistence", "pictures", "preparation"},
     {"baseline", "explanation", "report", "tracking", "registry", "team"},
-    {"finalist", "serving", "sweep_report"},
+    {"finalist", "naming", "serving", "sweep_report"},
     {"promotion", "scoring"},
     {"sweep", "console"},
     {"command"},
@@ -37,7 +38,7 @@ DOORS = {
     "optuna": {"trial", "sweep", "sweep_report"},
     "plotly": {"sweep_report"},
     "jinja2": {"sweep_report"},
-    "hydra_plugins": {"trial", "tracking", "__main__"},
+    "hydra_plugins": {"trial", "tracking", "naming", "__main__"},
     "shap": {"explanation"},
     "skops": {"persistence"},
     "fastapi": {"serving"},
@@ -46,7 +47,7 @@ DOORS = {
     "uvicorn": {"serving"},
     "rich": {"console"},
     "matplotlib": {"pictures"},
-    "omegaconf": {"complaint", "home"},
+    "omegaconf": {"complaint", "home", "resolvers"},
 }
 
 

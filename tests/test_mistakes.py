@@ -68,12 +68,85 @@ MISTAKES = {
     ),
     "no database": (["tracking.uri=sqlite:///{repository}/LICENSE"], "file is not a database"),
     "scheme": (["tracking.uri=foo://bar"], "unsupported URI 'foo://bar'"),
+    "null among choices": (
+        ["-m", "model.max_features=choice(sqrt,log2,null)"],
+        "mismatch type argument args[2]: NoneType is incompatible with Union[str, int, float, bool, Dict[Any, Any],"
+        " List[Any], ChoiceSweep]. Write `model.max_features=sqrt,log2,null`, where null is a value, too.",
+    ),
+    "unknown function": (
+        ["-m", "seed=chioce(1,2)"],
+        "while evaluating 'chioce(1,2)': Unknown function",
+    ),
+    "sweeper's key": (
+        ["-m", "seed=1,2", "+hydra.sweeper.n_trial=3"],
+        "hydra.sweeper.n_trial is not a setting of a sweep. Did you mean 'n_trials'?",
+    ),
+    "recipe with a sweeper's key": (
+        ["-m", "--config-dir={recipes}", "experiment=misspelt", "seed=1,2"],
+        "hydra.sweeper.n_trial is not a setting of a sweep. Did you mean 'n_trials'?",
+    ),
+    "pruner's option": (
+        ["-m", "+hydra.sweeper.pruner.min_resources=1"],
+        "hydra.sweeper.pruner.min_resources is not an option of SuccessiveHalvingPruner. Did you mean 'min_resource'?",
+    ),
+    "recipe without package": (
+        ["--config-dir={recipes}", "experiment=bare"],
+        "experiment 'bare' must begin with the line `# @package _global_`, or nothing reads what it says."
+        " Add it as the first line of experiment/bare.yaml.",
+    ),
+    "recipe without package that chooses": (
+        ["hydra.searchpath=[{recipes}]", "experiment=choosing"],
+        "experiment 'choosing' must begin with the line `# @package _global_`",
+    ),
+    "recipe without package in a sweep": (
+        ["-m", "--config-dir={recipes}", "experiment=bare", "data.sample=500"],
+        "experiment 'bare' must begin with the line `# @package _global_`",
+    ),
+    "model's name": (
+        ["data.sample=500", "registered_model=a/b"],
+        "registered_model 'a/b' is refused by MLflow: Invalid model name 'a/b'. Names cannot contain '/' or ':'.",
+    ),
+    "model's name in a sweep": (
+        ["-m", "data.sample=500", "registered_model=a:b"],
+        "registered_model 'a:b' is refused",
+    ),
+    "model that can't be found": (
+        ["data.sample=500", "registered_model=a?b"],
+        "registered_model 'a?b' must hold none",
+    ),
+    "no name": (
+        ["data.sample=500", "registered_model="],
+        "registered_model must be a name, or null for one after the data, but got ''.",
+    ),
+    "experiment's name": (
+        ["data.sample=500", "experiment_name=.."],
+        "experiment_name must be a name that",
+    ),
+    "experiment without a name": (
+        ["-m", "data.sample=500", "experiment_name=''"],
+        "experiment_name must be a name,",
+    ),
+    "study without a name": (
+        ["-m", "hydra.sweeper.study_name="],
+        "hydra.sweeper.study_name must be text",
+    ),
     "no server": (
         ["tracking=server", "tracking.uri=http://127.0.0.1:9"],
         "is no MLflow server that answers: no connection.",
     ),
     "silent server": (["tracking=server", "tracking.uri=http://127.0.0.1:{port}"], "no answer in time."),
 }
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write recipes of a user's own that are none."""
+    folder = tmp_path_factory.mktemp("recipes") / "experiment"
+    folder.mkdir()
+    (folder / "bare.yaml").write_text("seed: 7")
+    (folder / "choosing.yaml").write_text("defaults:\n  - override /model: xgboost")
+    (folder / "misspelt.yaml").write_text("# @package _global_\nhydra:\n  sweeper:\n    n_trial: 3")
+    return folder.parent
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,11 +156,11 @@ def imported(empty_home: Home) -> None:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_answered_in_one_line(home: Home, mistake: str) -> None:
+def test_mistakes_are_answered_in_one_line(home: Home, recipes: Path, mistake: str) -> None:
     """A user's mistake ends with one line on stderr and status 1, within 15 s; nothing is registered."""
     overrides, says = MISTAKES[mistake]
     with silent_server() as server:
-        filled = {"port": server.getsockname()[1], "repository": REPOSITORY}
+        filled = {"port": server.getsockname()[1], "repository": REPOSITORY, "recipes": recipes}
         started = time.monotonic()
         words = [word.format(**filled) if "{" in word and "$" not in word else word for word in overrides]
         done = home.train(*words)
@@ -97,6 +170,7 @@ def test_mistakes_are_answered_in_one_line(home: Home, mistake: str) -> None:
     assert says in done.stderr
     assert time.monotonic() - started < 15
     assert not home.client.search_registered_models()
+    assert "FINISHED" not in str(home.statuses())
     assert "RUNNING" not in str(home.statuses())
 
 

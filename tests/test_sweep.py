@@ -27,6 +27,7 @@ from champion.data import Dataset
 from tests.conftest import REPOSITORY, SMALL, Home, write_houses
 
 STUDY = "hydra.sweeper.study_name=prices"
+LAST_JOB_FAILS = "hydra.sweeper.last_job_overrides=['model.learning_rate=-1']"
 BOTH = ("-m", "model=gradient_boosting,xgboost", "data.sample=3000", "n_splits=2", STUDY)
 
 
@@ -129,7 +130,7 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
     assert heading.split() == ["trial", "score", "model", "params", "seconds"]
     assert any("±" in line and "xgboost" in line for line in lines)
     [best] = [line for line in lines if line.startswith("best ")]
-    assert best.startswith("best      python src/train.py model=")
+    assert re.match(r"best      python src/train\.py model=\w+ data\.sample=3000 n_splits=2 model\.", best)
     assert "housing_price_predictor 1 in Production, champion" in text
     assert "Warning" not in text
     assert text.index("best  ") < text.index("housing_price_predictor 1")
@@ -281,6 +282,25 @@ def test_rule_that_cannot_be_meant_is_refused(home: Home, table: list[str]) -> N
     assert not study_of(home).trials
 
 
+def test_hydras_own_sweeper_runs_each_point_as_an_ordinary_job(home: Home, table: list[str]) -> None:
+    """hydra/sweeper=basic knows no study: each of its jobs is tracked like any run, in a folder of the sweep's."""
+    done = home.train("-m", "hydra/sweeper=basic", "model.max_iter=5,9", *table)
+    assert done.returncode == 0, done.stderr
+    assert home.statuses() == {"gradient_boosting_5": ["FINISHED"], "gradient_boosting_9": ["FINISHED"]}
+    assert {file.name for file in home.folder.glob("multirun/*/*/[0-9]")} == {"0", "1"}
+
+
+def test_names_in_mlflow_are_those_that_were_typed(home: Home, table: list[str]) -> None:
+    """Of the sweep's run as of the last job's and its model, though Hydra reads numbers: 2024.10 isn't 2024.1."""
+    names = ("experiment_name=2024.10", "registered_model=1e3", "hydra.sweeper.study_name=2024.10")
+    done = home.train("-m", "model.max_iter=5,9", *names, *table, "promote=true")
+    assert done.returncode == 0, done.stderr
+    assert home.statuses().keys() == {"2024.10", "trial_0", "trial_1", "gradient_boosting_9"}
+    experiments = [one.name for one in home.client.search_experiments() if one.name != "Default"]
+    assert experiments == ["2024.10"]
+    assert [model.name for model in home.client.search_registered_models()] == ["1e3"]
+
+
 def test_refused_values_fail_their_trials(home: Home, table: list[str]) -> None:
     """A value that the model refuses fails its trial, in MLflow too, and the sweep ends with the others."""
     done = home.train("-m", *table, "model.max_iter=5,abc", STUDY)
@@ -302,7 +322,7 @@ def test_sweep_where_all_fail(home: Home, table: list[str]) -> None:
 
 def test_last_job_that_fails_fails_the_command(home: Home, table: list[str]) -> None:
     """A sweep whose best model can't be put forward ends with status 1 and one line, and keeps its study."""
-    done = home.train("-m", *table, "promote=true", "model.max_iter=5,6", "registered_model='a/b:c'", STUDY)
+    done = home.train("-m", *table, "promote=true", "model.max_iter=5,6", LAST_JOB_FAILS, STUDY)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1

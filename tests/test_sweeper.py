@@ -28,6 +28,8 @@ from tests import python
 from tests.conftest import REPOSITORY, Home, free_port, wait_for
 
 APP = REPOSITORY / "tests" / "toy" / "app.py"
+TARGET = "hydra.sweeper.sampler._target_"
+BRUTE_FORCE = "hydra.sweeper.sampler={_target_: optuna.samplers.BruteForceSampler}"
 PRUNER = "+hydra.sweeper.pruner={_target_: optuna.pruners.MedianPruner, n_startup_trials: 1, n_warmup_steps: 1}"
 
 
@@ -687,6 +689,26 @@ def test_ordinary_job_ends_the_sweep(tmp_path: Path) -> None:
         (["shape=round,oval"], "Could not find 'shape/oval'"),
         (["n=1"], "There is nothing to sweep"),
         (["n=1,2", "x=???"], "x must be given, as in x=VALUE."),
+        (["n=1,2", "+hydra.sweeper.n_trial=3"], "n_trial is not a setting of a sweep. Did you mean 'n_trials'?"),
+        (
+            ["n=1,2", "hydra.sweeper.storage=''"],
+            "storage must be text, or null for the default, but got ''.",
+        ),
+        (
+            ["n=1,2", "hydra.sweeper.study_name=[a]"],
+            "study_name must be text, or null for the default, but got ['a'].",
+        ),
+        (
+            ["n=1,2", "hydra.sweeper.pruner=median"],
+            "hydra.sweeper.pruner must have a _target_, such as a class",
+        ),
+        (
+            ["n=1,2", PRUNER.replace("warmup", "warmpu")],
+            "hydra.sweeper.pruner.n_warmpu_steps is not an option of M",
+        ),
+        (["n=1,2", "+hydra.sweeper.sampler.multivariat=true"], "of TPESampler. Did you mean 'multivariate'?"),
+        (["x=interval(0,1)", BRUTE_FORCE], "BruteForceSampler can't be used: FloatDistribution.step must be given"),
+        (["n=1,2", f"{TARGET}=nowhere.Sampler"], "No module named 'nowhere'. `pip install nowhere` installs it."),
     ],
 )
 def test_mistakes_are_answered_before_the_first_trial(tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -696,6 +718,34 @@ def test_mistakes_are_answered_before_the_first_trial(tmp_path: Path, arguments:
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr + done.stdout
+    assert not list(tmp_path.rglob("study.journal"))
+
+
+@pytest.mark.parametrize(("sampler", "package"), [("CmaEsSampler", "cmaes"), ("GPSampler", "torch")])
+def test_package_that_a_sampler_lacks_is_named_before_the_first_trial(
+    tmp_path: Path, sampler: str, package: str
+) -> None:
+    """Optuna itself notices in the middle of the study, and each trial fails."""
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'src'}"}
+    words = ("-m", "x=interval(0,1)", f"{TARGET}=optuna.samplers.{sampler}")
+    done = python.run(APP, *words, cwd=tmp_path, env=environment, cold=True)
+    assert done.returncode == 1
+    says = f"hydra.sweeper.sampler=optuna.samplers.{sampler} can't be used: import of {package} halted;"
+    assert done.stderr.startswith(says)
+    assert done.stderr.splitlines()[0].endswith(f"`pip install {package}` installs it.")
+    assert not (tmp_path / "multirun").exists()
+
+
+def test_what_looks_like_a_number_is_a_name_as_it_was_typed(tmp_path: Path) -> None:
+    """2024.10 is not 2024.1, and where null is given the study is named after the time, as without a name."""
+    assert sweep(tmp_path, "n=1,2", "hydra.sweeper.study_name=2024.10", "hydra.sweeper.storage=null").returncode == 0
+    assert [trial.state for trial in trials(tmp_path, "2024.10")] == [TrialState.COMPLETE] * 2
+    assert sweep(tmp_path, "n=1,2", "hydra.sweeper.study_name=null", "hydra.sweeper.workers=2").returncode == 0
+    [timed] = {file.parent for file in tmp_path.glob("multirun/*/*/study.journal")}
+    assert re.fullmatch(r"\d{4}(-\d\d){2}/\d\d(-\d\d){2}-\d{6}", str(timed.relative_to(tmp_path / "multirun")))
+    assert {folder.name for folder in timed.glob("[0-9]")} == {"0", "1"}
+    assert {folder.name for folder in (tmp_path / "multirun").iterdir()} == {"2024.10", timed.parent.name}
 
 
 def test_terminal_has_one_live_line(tmp_path: Path) -> None:

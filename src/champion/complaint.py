@@ -1,6 +1,7 @@
 """Decides what a failed command says: one line for what its user can cause, a traceback for our own bugs."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,11 +17,14 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from champion import recipe
 from champion.errors import ChampionError, did_you_mean
 from champion.remedy import override
 
 # Read before Hydra's own report is switched off below.
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "") not in ("", "0")
+# What Hydra says where a recipe chooses an option of a group, which it then takes for one below `experiment`.
+UNPACKAGED = re.compile(rf"In '{recipe.GROUP}/(\S+)': Could not override '\S+@{recipe.GROUP}\b")
 
 
 @contextmanager
@@ -47,9 +51,11 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
     if isinstance(error, OverrideParseException):
-        return _unreadable(str(error.override))
+        return _unreadable(error)
     if isinstance(error, InstantiationException):
         return _not_made(error)
+    if found := UNPACKAGED.search(str(error)):
+        return recipe.unpackaged(found[1])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return _unknown_key(cause)
@@ -69,13 +75,19 @@ def _is_answer(error: BaseException) -> bool:
     return isinstance(error, ChampionError | HydraException | OmegaConfBaseException) or from_hydra
 
 
-def _unreadable(words: str) -> str:
+def _unreadable(error: OverrideParseException) -> str:
+    words = str(error.override)
     key, equals, value = words.partition("=")
     says = f"'{words}' is not an override that can be read"
     if not equals or not value:
         return f"{says}. Write key=value, as in seed=7."
+    told = [line.strip() for line in str(error).splitlines()]
+    reason = " ".join(line for line in told if line and not line.startswith(("Error parsing", "See https://")))
+    if "NoneType" in reason and value.startswith("choice("):
+        return f"{says}. Hydra says: {reason}. Write `{key}={value[7:-1]}`, where null is a value, too."
     listed = [word.strip() for word in value[1:-1].split(",")] if value[0] + value[-1] == "[]" else value
-    return f"{says}: some of it has a meaning of its own. Quotes make it text: {override(key, listed)}."
+    remedy = f"some of it has a meaning of its own. Quotes make it text: {override(key, listed)}"
+    return f"{says}: {remedy}. Hydra says: {reason}."
 
 
 def _missing_option(error: MissingConfigException) -> str:

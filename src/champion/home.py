@@ -37,6 +37,7 @@ def tracking_uri() -> str | None:
         uri = os.environ.get(VARIABLE)
     else:
         [option] = [entry.tracking for entry in OmegaConf.load(CONF / "config.yaml").defaults if "tracking" in entry]
+        OmegaConf.register_new_resolver("sqlite", sqlite, replace=True)
         uri = OmegaConf.load(CONF / "tracking" / f"{option}.yaml").uri
     return absolute(uri) if uri else None
 
@@ -66,6 +67,3 @@ def other_clone() -> Path | None:
     source = Path.cwd() / "src"
     is_clone = (source / "champion" / "__main__.py").is_file() and (source.parent / "conf" / "config.yaml").is_file()
     return source if is_clone and source.resolve() != REPOSITORY / "src" else None
-
-
-OmegaConf.register_new_resolver("sqlite", sqlite, replace=True)

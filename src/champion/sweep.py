@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from champion import data, evaluation, patience, promotion, report, tracking, trial
+from champion import data, evaluation, naming, patience, promotion, report, tracking, trial
 from champion.baseline import Baseline
 from champion.data import Dataset
 from champion.errors import ConfigError
+from champion.recipe import check as check_recipe
 from champion.redaction import redact
 
 if TYPE_CHECKING:
@@ -31,33 +32,28 @@ def parent_run(
     table: Mapping[str, Any],
     task: str | None,
     final: Mapping[str, Any],
-    experiment: str | None,
+    names: tuple[object, object],
+    recipe: tuple[Mapping[str, Any] | None, str | None],
     objective: str | None,
     direction: str,
 ) -> Iterator[None]:
     """Hold the MLflow run open that stands for `study`, and leave the pictures and results in `folder` with it.
 
-    `tracking_to`, `table` and `final` are the config's tracking, data and final. Raises ConfigError when the last says
-    what can't be meant, the objective gets better the other way, or the study was made with other data.
+    `tracking_to`, `table`, `final` and `names` are parts of the config, `recipe` is what has landed below `experiment`,
+    and its name. Raises ConfigError when one of them says what can't be meant, the objective gets better the other way,
+    or the study was made with other data.
     """
+    check_recipe(*recipe)
     promotion.read_rule(final)
     tracking.connect(tracking_to["uri"], artifacts=tracking_to["artifacts"], wait=tracking_to["patience"])
     dataset = data.load(**table, task=task)
+    experiment, _ = naming.read(*names, data=dataset.name, overrides=sys.argv)
     chosen = evaluation.objective(objective, dataset.task)
-    if direction != (better := evaluation.direction(chosen)):
-        raise ConfigError(
-            f"hydra.sweeper.direction must be {better} for objective={chosen}, but got {direction!r}."
-            f" Add hydra.sweeper.direction={better}."
-        )
-    if (before := study.user_attrs.get(FINGERPRINT, dataset.fingerprint)) != dataset.fingerprint:
-        raise ConfigError(
-            f"Study '{study.study_name}' was made with other data: its fingerprint was {before}, but {dataset.source}"
-            f" has {dataset.fingerprint} now. Choose another hydra.sweeper.study_name."
-        )
+    _check(study, dataset, objective=chosen, direction=direction)
     study.set_user_attr(FINGERPRINT, dataset.fingerprint)
     command = redact(shlex.join(["python", *sys.argv]))
     with tracking.start_sweep(
-        experiment or f"{dataset.name}_prediction",
+        experiment,
         name=study.study_name,
         run_id=study.user_attrs.get(trial.RUN),
         artifacts=tracking_to["artifacts"],
@@ -84,6 +80,19 @@ def _conclude(run: "Run", study: "Study", objective: str, dataset: Dataset, *, c
     run.log_files(
         *sorted(file for ending in ("png", "html", "_results.yaml") for file in run.folder.glob(f"*{ending}"))
     )
+
+
+def _check(study: "Study", dataset: Dataset, *, objective: str, direction: str) -> None:
+    if direction != (better := evaluation.direction(objective)):
+        raise ConfigError(
+            f"hydra.sweeper.direction must be {better} for objective={objective}, but got {direction!r}."
+            f" Add hydra.sweeper.direction={better}."
+        )
+    if (before := study.user_attrs.get(FINGERPRINT, dataset.fingerprint)) != dataset.fingerprint:
+        raise ConfigError(
+            f"Study '{study.study_name}' was made with other data: its fingerprint was {before}, but {dataset.source}"
+            f" has {dataset.fingerprint} now. Choose another hydra.sweeper.study_name."
+        )
 
 
 def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset, *, command: str) -> None:

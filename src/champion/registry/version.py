@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import mlflow
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
+from mlflow.utils.validation import _validate_model_name
 
 from champion import patience
 from champion.errors import ModelError, did_you_mean
@@ -18,6 +19,7 @@ CHALLENGER = "challenger"  # the alias of the last version that lost a final
 HISTORY = "history."  # what the keys of the tags begin with that remember former champions
 NUMBERS = ("cv_", "test_", "fit_", "final_")  # what the keys of the tags begin with that hold a metric
 FACTS = ("run_name", "command", "data_fingerprint", "held_out_fingerprint", "decision", "reason")
+LOST = set("?'\"\t\r\n")  # what MLflow registers, but can't find again at an address, or by a search
 LONGEST = 5000  # characters in a tag that every store of MLflow takes
 
 
@@ -47,6 +49,16 @@ class Version:
     def uri(self) -> str:
         """MLflow's address of this version, such as models:/housing_price_predictor/3."""
         return f"models:/{self.name}/{self.version}"
+
+
+def check_name(name: str) -> None:
+    """Raise ModelError for a name that MLflow can't register, or can't find again."""
+    try:
+        _validate_model_name(name)
+    except MlflowException as error:
+        raise ModelError(f"registered_model '{name}' is refused by MLflow: {error.message}") from error
+    if found := sorted(LOST & set(name)):
+        raise ModelError(f"registered_model '{name}' must hold none of ? ' \" and line breaks, but has {found[0]!r}.")
 
 
 def register(

@@ -2,10 +2,11 @@
 
 from champion.tracking.connection import connect, connect_chosen, refusals_in_one_line, ui_command
 from champion.tracking.model import log_model
-from champion.tracking.run import Run, fetch, start_run, start_sweep
+from champion.tracking.run import Run, check_name, fetch, start_run, start_sweep
 
 __all__ = [
     "Run",
+    "check_name",
     "connect",
     "connect_chosen",
     "fetch",

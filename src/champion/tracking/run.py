@@ -20,6 +20,7 @@ from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, R
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+from mlflow.utils.validation import _validate_experiment_name
 
 from champion import patience, trial
 from champion.data import Dataset, Summary
@@ -85,6 +86,16 @@ def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
         return Path(found)
     except (MlflowException, OSError):
         return None
+
+
+def check_name(experiment: str) -> None:
+    """Raise TrackingError for an experiment's name that MLflow refuses, or that names another folder than its own."""
+    try:
+        _validate_experiment_name(experiment)
+    except MlflowException as error:
+        raise TrackingError(f"experiment_name '{experiment}' is refused by MLflow: {error.message}") from error
+    if experiment in (".", ".."):
+        raise TrackingError(f"experiment_name must be a name that a folder can have, but got '{experiment}'.")
 
 
 @contextmanager

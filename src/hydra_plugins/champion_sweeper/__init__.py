@@ -1,7 +1,7 @@
 """An Optuna study behind Hydra's -m. A job may tell it how far it is; outside a sweep that does nothing."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ __all__ = [
     "LAST_JOB",
     "WAITS",
     "Outage",
+    "as_typed",
     "current_trial",
     "database",
     "expect_last_job",
@@ -84,3 +85,12 @@ def running(trial: "Trial", *, is_over: Callable[[float], bool] = bool) -> Itera
         yield
     finally:
         _running, _is_over = None, bool
+
+
+def as_typed(key: str, value: object, overrides: Sequence[str]) -> str:
+    """Return the text that was typed for a key, where Hydra has read a number: 2024.10 is no 2024.1 in a name.
+
+    A value that comes from a file is written as it is there.
+    """
+    said = [text for name, _, text in (one.partition("=") for one in overrides) if name.lstrip("+") == key]
+    return said[-1].strip() if said else str(value)

@@ -26,9 +26,6 @@ def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, s
 
     Raises SweepError where that one was made with something else than `made_with`.
     """
-    for direction in directions:
-        if direction not in ("minimize", "maximize"):
-            raise SweepError(f"hydra.sweeper.direction must be minimize or maximize, but got {direction!r}.")
     try:
         study = optuna.create_study(
             study_name=store.name,

@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import setup_globals
-from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -31,6 +28,7 @@ from hydra_plugins.champion_sweeper import (
     _queue,
     _reading,
     _results,
+    _sampling,
     _space,
     _store,
     _study,
@@ -39,7 +37,7 @@ from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
-from hydra_plugins.champion_sweeper._parameter import chosen
+from hydra_plugins.champion_sweeper._parameter import chosen, typed
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
@@ -64,16 +62,14 @@ def sweep(
     warnings.simplefilter("ignore", ExperimentalWarning)
     settings = config.hydra.sweeper
     _check(settings)
+    directions = _directions(settings.direction)
     space = _read_space(arguments, hydra_context=hydra_context, config=config)
     notes = [*_notes.outside(space), *_notes.not_followed(space, settings)]
     _settle(space, settings)
+    _sampling.rehearse(settings, space, directions=directions)
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    store = Store(
-        _address.storage(str(settings.storage), reserved=settings.reserved),
-        str(settings.study_name),
-        settings.grace_period,
-    )
-    directions = [settings.direction] if isinstance(settings.direction, str) else list(settings.direction)
+    address = _address.storage(str(settings.storage), reserved=settings.reserved)
+    store = Store(address, str(settings.study_name), settings.grace_period)
     made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
     deadline = None if settings.timeout is None else began + settings.timeout
     first, *others = [space.compose(point) for point in space.examples()]
@@ -225,6 +221,14 @@ def _writing_into(folder: Path) -> Iterator[None]:
         raise SweepError(f"hydra.sweep.dir '{folder}' can't be written: {error.strerror or error}.") from error
 
 
+def _directions(given: Any) -> list[str]:
+    directions: list[Any] = list(given) if OmegaConf.is_list(given) else [given]
+    for direction in directions or [None]:
+        if direction not in ("minimize", "maximize"):
+            raise SweepError(f"hydra.sweeper.direction must be minimize or maximize, but got {direction!r}.")
+    return directions
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -247,22 +251,11 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
         _study.close_lost(store, command=worker.command, ended=_launch.is_local(worker.config))
         done = sum(trial.state.is_finished() for trial in store.counted())
         given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
-        kept = _console.kept(done, _program([*given, f"hydra.sweeper.study_name={_said(store.name)}"]))
+        kept = _console.kept(done, _program([*given, f"hydra.sweeper.study_name={typed(store.name)}"]))
         if isinstance(stop, Outage):
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
-
-
-def _said(name: str) -> str:
-    """Return the name as an override's value: in Hydra's quotes, where it would mean something else without."""
-    try:
-        read = OverridesParser.create().parse_override(f"name={name}")
-        if not read.is_sweep_override() and read.value() == name and isinstance(read.value(), str):
-            return name
-    except HydraException:
-        pass
-    return QuotedString(name, Quote.single).with_quotes()
 
 
 def _program(arguments: Sequence[str]) -> str:

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import optuna
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.champion_sweeper import _job, _queue, _study, running
+from hydra_plugins.champion_sweeper import _job, _queue, _sampling, _study, running
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._parameter import chosen
@@ -62,7 +60,7 @@ class Worker:
 
     def _run(self, taken: FrozenTrial, seen: Sequence[FrozenTrial]) -> None:
         settings = self.config.hydra.sweeper
-        sampler, pruner = _sampler(settings.sampler, taken.number), _pruner(settings.pruner)
+        sampler, pruner = _sampling.sampler(settings.sampler, taken.number), _sampling.pruner(settings.pruner)
         trial = self.store.start(taken, sampler=sampler, pruner=pruner)
         try:
             params = self.space.suggest(trial, queued=taken.system_attrs.get("fixed_params", {}))
@@ -129,22 +127,3 @@ def _twin(trial: optuna.Trial, seen: Sequence[FrozenTrial]) -> FrozenTrial | Non
     finished = [one for one in seen if one.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     own = chosen(trial)
     return next((one for one in finished if chosen(one) == own), None)
-
-
-def _sampler(settings: DictConfig | None, number: int) -> optuna.samplers.BaseSampler | None:
-    """Make the sampler of one trial: its seed follows from the seed of the study and the number of the trial.
-
-    So no two workers propose the same point, and a study that goes on doesn't begin again.
-    """
-    if settings is None:
-        return None
-    own = {}
-    if settings.get("seed") is not None:
-        own["seed"] = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
-    sampler: optuna.samplers.BaseSampler = instantiate(settings, **own)
-    return sampler
-
-
-def _pruner(settings: DictConfig | None) -> optuna.pruners.BasePruner:
-    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner() if settings is None else instantiate(settings)
-    return pruner

@@ -7,7 +7,10 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from hydra_plugins.champion_sweeper import as_typed
+from hydra_plugins.champion_sweeper._errors import SweepError, did_you_mean
 
 BEGAN = time.time()  # of the command, almost: what came before is Python's and Hydra's own start
 DEFAULTS: dict[str, Any] = {
@@ -30,6 +33,8 @@ DEFAULTS: dict[str, Any] = {
     "last_job_overrides": [],  # what it is given beside them
     "context": None,  # a context manager, made with the study and its folder, that is held open meanwhile
 }
+NAMES = ("study_name", "storage")
+INSTANTIATED = ("_target_", "_recursive_", "_convert_")  # Hydra's own
 
 
 class StudySweeper(Sweeper):
@@ -39,15 +44,38 @@ class StudySweeper(Sweeper):
         """Take the settings, which all processes read from `hydra.sweeper`."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Remember what Hydra hands over, with the defaults of the settings that it lacks."""
+        """Remember what Hydra hands over, with the defaults of the settings that it lacks.
+
+        Raises SweepError for a setting that there isn't, or a name that is none.
+        """
         self.run = partial(_run, task=task_function, hydra_context=hydra_context, config=config)
-        with open_dict(config.hydra.sweeper):
+        settings = config.hydra.sweeper
+        if unknown := [name for name in settings if name not in (*DEFAULTS, *INSTANTIATED)]:
+            raise SweepError(
+                f"hydra.sweeper.{unknown[0]} is not a setting of a sweep.{did_you_mean(unknown[0], DEFAULTS)}"
+            )
+        with open_dict(settings):
             for name, default in DEFAULTS.items():
-                config.hydra.sweeper.setdefault(name, default)
+                settings.setdefault(name, default)
+            for name in NAMES:
+                _read_name(config, name)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search the space of these overrides."""
         self.run(arguments)
+
+
+def _read_name(config: DictConfig, name: str) -> None:
+    """Make a setting the text that it is meant to be, for this process and for all jobs that are composed from here."""
+    key, value = f"hydra.sweeper.{name}", OmegaConf.to_container(config.hydra.sweeper)[name]  # type: ignore[index,call-overload]
+    if isinstance(value, str) and value.strip():
+        return
+    if isinstance(value, str) or not isinstance(value, int | float | None):
+        raise SweepError(f"{key} must be text, or null for the default, but got {value!r}.")
+    overrides = config.hydra.overrides.hydra
+    text = DEFAULTS[name] if value is None else as_typed(key, value, OmegaConf.to_container(overrides))  # type: ignore[arg-type]
+    config.hydra.sweeper[name] = text
+    overrides.append(f"{key}='{text}'")
 
 
 def _run(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
