@@ -59,7 +59,7 @@ def train_one(cfg: DictConfig) -> float:
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     with importing():  # here because it takes seconds, and --help and --cfg do without
-        from champion import console, evaluation, finalist, pipeline, preparation, promotion, report, team, tracking
+        from champion import console, evaluation, preparation, promotion, report, team, tracking
         from champion.features import treatments
         from champion.naming import read as read_names
 
@@ -90,11 +90,7 @@ def train_one(cfg: DictConfig) -> float:
             _tell_last_job(cfg, done)
             team.keep(run.folder, done, model=model, beside=_beside(cfg, table))
         if promote:
-            unfitted = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
-            with chdir(_working()):
-                challenger = finalist.prepare(
-                    unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
-                )
+            challenger = _prepare_challenger(cfg, estimator, done, table, run)
             metrics |= challenger.metrics | {"fit_seconds": metrics["fit_seconds"] + challenger.fit_seconds}
         run.log_metrics(metrics)
         evaluated = report.write_evaluation(
@@ -140,6 +136,19 @@ def _working() -> str:
     """Return the folder in which estimators are fitted, and may leave files: the job's with hydra.job.chdir=true."""
     settings = HydraConfig.get()
     return str(settings.runtime.output_dir) if settings.job.chdir else "."
+
+
+def _prepare_challenger(
+    cfg: DictConfig, estimator: "BaseEstimator", done: Sequence["Fold"], table: "Prepared", run: "Run"
+) -> "Finalist":
+    """Fit on all training rows with as many rounds as the folds took, and score the rows held out."""
+    from champion import finalist, pipeline
+
+    unfitted = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
+    with chdir(_working()):
+        return finalist.prepare(
+            unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
+        )
 
 
 def _members(cfg: DictConfig, table: "Prepared") -> list["Member"]:
