@@ -109,5 +109,7 @@ def test_postgresql_down_at_five_moments(home: Home, tmp_path_factory: pytest.Te
 
         to = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.grace_period=5")
         disturbed(home, *to, times=5, disturb=take_down, seed=4)
-        check(optuna.load_study(study_name="prices", storage=url), home.uri)
+        storage = optuna.storages.RDBStorage(url)
+        check(optuna.load_study(study_name="prices", storage=storage), home.uri)
+        storage.engine.dispose()
         postgresql.stop()
