@@ -72,8 +72,7 @@ def test_every_key_of_the_table_of_contents_is_explained() -> None:
     """Each key of conf/config.yaml, those of its sections included, has its comment."""
     lines = (CONF / "config.yaml").read_text().partition("\nseed:")[2].partition("\nhydra:")[0].splitlines()
     assert all("  # " in line for line in lines if line)
-    patience = 1  # of tracking, the rest of which is its group's
-    assert sum(line.startswith("  ") for line in lines) == len(composed().final) + len(composed().team) + patience == 8
+    assert sum(line.startswith("  ") for line in lines) == len(composed().final) + len(composed().team) == 7
 
 
 def test_files_for_a_package_say_what_they_are_in_the_second_line() -> None:
