@@ -171,6 +171,7 @@ def test_sigterm_ends_a_sweep_that_waits_within_seconds(home: Home, server: Serv
     assert TrialState.RUNNING not in states(home)
 
 
+@pytest.mark.everything
 def test_locked_database_costs_no_trial(home: Home) -> None:
     """Somebody holds mlflow.db for 15 s in the middle of a sweep; MLflow itself would give up."""
     with home.start_training(*SWEEP) as process:

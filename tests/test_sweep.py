@@ -125,6 +125,7 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
     """One line a trial, the leaders with their spread and model, the best command, and what the final decided."""
     text = (swept.folder / "console.txt").read_text()
     lines = text.splitlines()
+    assert lines[0].startswith("study ")
     assert sum(line.startswith("trial ") and "score" not in line for line in lines) == 7
     heading = next(line for line in lines if "score" in line)
     assert heading.split() == ["trial", "score", "model", "params", "seconds"]
@@ -347,6 +348,7 @@ def test_cores_are_shared_among_workers(home: Home, table: list[str], threads: s
     assert reasons == {f"RuntimeError: {expected} threads"}
 
 
+@pytest.mark.everything
 def test_output_that_cannot_be_written_loses_no_run(home: Home, table: list[str]) -> None:
     """A sweep whose log is on a full disk trains its champion all the same, and so does a run; both say so."""
     with open("/dev/full", "w") as full:
@@ -430,6 +432,7 @@ def test_many_workers_on_one_fresh_database_lose_nothing(tmp_path: Path, table: 
     assert len({trial.user_attrs["worker"] for trial in study_of(home).trials}) == 4
 
 
+@pytest.mark.everything
 def test_sweep_its_workers_and_who_asks_later_agree_where_things_are(empty_home: Home, tmp_path: Path) -> None:
     """With tracking and registry in the variables all that a sweep leaves is there, and is found there.
 
@@ -472,11 +475,12 @@ def test_study_of_a_moved_project_goes_on_there(tmp_path: Path) -> None:
     assert not before.folder.exists()
 
 
-def test_no_study_is_kept_where_mlflow_keeps_its_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite:///", ""])
+def test_no_study_is_kept_where_mlflow_keeps_its_runs(tmp_path: Path, kind: str) -> None:
     """A storage that is tracking.uri's database is refused before either of them has made it."""
     home = Home(tmp_path)
-    done = home.train("-m", *SMALL, "model.max_iter=10,12", f"hydra.sweeper.storage=sqlite:///{tmp_path}/mlflow.db")
+    done = home.train("-m", *SMALL, "model.max_iter=10,12", f"hydra.sweeper.storage={kind}{tmp_path}/mlflow.db")
     assert done.returncode == 1
-    said = f"Error: hydra.sweeper.storage 'sqlite:///{tmp_path}/mlflow.db' is the database of something else, such as"
+    said = f"Error: hydra.sweeper.storage '{kind}{tmp_path}/mlflow.db' is the database of something else, such as"
     assert done.stderr == f"{said} MLflow. Choose another one for studies.\n"
     assert not list(tmp_path.iterdir())

@@ -316,7 +316,9 @@ Done: TypeAlias = subprocess.CompletedProcess[str]
 Outage: TypeAlias = tuple[Path, Done, list[FrozenTrial], Done]
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["here", "beside"])
+@pytest.fixture(
+    scope="module", params=[pytest.param(1, id="here"), pytest.param(2, id="beside", marks=pytest.mark.everything)]
+)
 def outage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outage:
     """Sweep while what the jobs need is away; run the command that is shown when it is there."""
     folder = tmp_path_factory.mktemp("outage")

@@ -109,7 +109,8 @@ def _unknown_key(error: OmegaConfBaseException) -> str:
     siblings = [str(name) for name in parent] if isinstance(parent, Container) else []
     prefix = key.rpartition(".")[0]
     hint = did_you_mean(key, [f"{prefix}.{name}" if prefix else name for name in siblings])
-    return f"{key} is not a key of the config.{hint} `--cfg job` shows every key, +{key}=VALUE adds one."
+    added = "" if key.startswith("hydra.sweeper.") else f", +{key}=VALUE adds one"
+    return f"{key} is not a key of the config.{hint} `--cfg job` shows every key{added}."
 
 
 def _first_line(error: BaseException) -> str:

@@ -72,6 +72,7 @@ def connect(
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `{trained}`.")
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # it waits for nothing here
     if (registry := mlflow.get_registry_uri()) != uri and registry.startswith(SERVER):
         first(partial(_check_server, registry, named=REGISTRY))
     with refusals_in_one_line(SQLAlchemyError, CommandError):

@@ -91,6 +91,8 @@ def storage(given: str, *, reserved: Iterable[Any] = ()) -> str:
         return url.render_as_string(hide_password=False)
     file = Path(given).absolute()
     if _is_sqlite(file):
+        if any(_place(database(sqlite(file))) == _place(other) for other in map(_read, reserved) if other):
+            raise taken(given)
         raise SweepError(
             f"hydra.sweeper.storage '{given}' is the path of an SQLite file: write"
             f" hydra.sweeper.storage={sqlite(file)}, or another name, such as study.journal, for one of its own kind."

@@ -37,7 +37,9 @@ def opening(store: Store, space: Space, *, total: int | None, workers: int, fold
     names = space.names
     if len(names) > PARAMETERS:
         names = [*names[:3], f"… ({len(names)} in all)"]
-    _line("study", f"{store.name}: {'no end of' if total is None else total} trials, {workers} at a time")
+    done = sum(trial.state.is_finished() for trial in store.counted())
+    known = f", {done} of them done" if done else ""
+    _line("study", f"{store.name}: {'no end of' if total is None else total} trials{known}, {workers} at a time")
     _line("space", ", ".join(names))
     _line("files", shortened(folder))
     for said in notes:
@@ -57,7 +59,8 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    over, told = threading.Event(), []
+    over = threading.Event()
+    told: set[int] = set()  # trials that wait
 
     def watch() -> None:
         task, last = bar.add_task("", total=limits.n_trials), False
@@ -69,10 +72,8 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
     def look(task: TaskID) -> None:
         trials = store.trials()
         waiting = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.user_attrs.get(WAITS)]
-        for trial in waiting:
-            if not console.is_terminal and trial.user_attrs[WAITS] not in told:
-                told.append(trial.user_attrs[WAITS])
-                console.print(f"trial {trial.number:<4} {_waits(trial)}", markup=False)
+        if not console.is_terminal:
+            _tell(console, trials, told)
         for trial in trials:
             if trial.state.is_finished() and trial.number not in before:
                 before.add(trial.number)
@@ -107,6 +108,19 @@ def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, 
     return parts
 
 
+def _tell(console: Console, trials: Sequence[FrozenTrial], told: set[int]) -> None:
+    """Print which trials begin to wait, and go on; `told` are the numbers of those that wait, as was said already."""
+    for trial in trials:
+        waits = trial.state is TrialState.RUNNING and bool(trial.user_attrs.get(WAITS))
+        if waits and trial.number not in told:
+            told.add(trial.number)
+            console.print(f"trial {trial.number:<4} {_waits(trial)}", markup=False)
+        elif trial.number in told and not waits:
+            told.remove(trial.number)
+            if trial.state is TrialState.RUNNING:
+                console.print(f"trial {trial.number:<4} goes on", markup=False)
+
+
 def _waits(trial: FrozenTrial) -> str:
     """Return what a trial waits for, how long it has, and how long it will at most."""
     waits = trial.user_attrs[WAITS]
@@ -139,7 +153,8 @@ def _told(trial: FrozenTrial) -> str:
     elif TWIN in trial.user_attrs:
         what = f"same as trial {trial.user_attrs[TWIN]}, not run again"
     elif trial.state is TrialState.PRUNED:
-        what = f"pruned after {len(trial.intermediate_values)} steps"
+        steps = len(trial.intermediate_values)
+        what = f"pruned after {steps} step{'s' if steps != 1 else ''}"
     else:
         what = score(trial)
     return f"trial {trial.number:<4} {what}  {_listed(chosen(trial))}  {seconds}".rstrip()
@@ -152,7 +167,9 @@ def results(study: optuna.Study, space: Space, *, store: Store, best: str | None
     table = Table(box=None, pad_edge=False, header_style="bold")
     groups = list(space.choices(chosen(found[0])))
     for heading in ("trial", "score", *groups, "params", "seconds"):
-        table.add_column(heading, justify="right" if heading in ("trial", "score", "seconds") else "left")
+        table.add_column(
+            heading, justify="right" if heading in ("trial", "score", "seconds") else "left", overflow="fold"
+        )
     for trial in found[:BEST]:
         options, values = space.choices(chosen(trial)), space.params(chosen(trial))
         written = {key: value if isinstance(value, float) else typed(value) for key, value in values.items()}

@@ -16,6 +16,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, TaskFunction
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 from omegaconf import DictConfig
 
@@ -86,6 +87,7 @@ def _with_launcher(worker: Worker, n_workers: int) -> str | None:
 
 def _beside(worker: Worker, n_workers: int) -> None:
     state = Singleton.get_state()
+    _start_tracker()
     try:
         Parallel(n_jobs=n_workers, backend="loky", batch_size=1)(
             delayed(_work)(worker, state, sys.path, os.getpid()) for _ in range(n_workers)
@@ -96,6 +98,17 @@ def _beside(worker: Worker, n_workers: int) -> None:
         raise SweepError(f"The job can't be sent to a process beside this one: {error.__cause__}") from error
     finally:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def _start_tracker() -> None:
+    """Start the process that tidies up behind all others so that it outlives a terminal that is closed."""
+    if HANGUP is None or threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.signal(HANGUP, signal.SIG_IGN)  # which it inherits
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(HANGUP, before)
 
 
 def _work(worker: Worker, state: Mapping[Any, Any], path: list[str], parent: int) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from hydra_plugins.champion_sweeper._errors import OutputError
 
+BROKEN_PIPE = 141  # the status that a shell gives to a command whose reader, such as `head`, has seen enough
+
 
 class _Forgiving(RawIOBase):
     """Bytes on their way to a file; once it refuses some, the others are dropped."""
@@ -66,5 +68,7 @@ def goes_on_unheard() -> Iterator[None]:
             yield
     finally:
         sys.stdout, sys.stderr = before
+    if isinstance(out.refused, BrokenPipeError):
+        sys.exit(BROKEN_PIPE)
     if out.refused:
         raise OutputError(f"The standard output can't be written: {out.refused.strerror}. All else is done.")

@@ -1,6 +1,7 @@
 """Decides where a study is kept, and how its trials change hands there: each is taken once, and closed once."""
 
 import copy
+import logging
 import re
 import time
 import zlib
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from alembic.runtime.migration import MigrationContext
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -182,6 +182,9 @@ def _check_owner(url: str) -> None:
 
     Optuna would add its own to them, and then take their Alembic version for its own.
     """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it names each of its plugins
+    from alembic.runtime.migration import MigrationContext
+
     engine = create_engine(database(url))
     try:
         with engine.connect() as connection:
