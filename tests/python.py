@@ -14,13 +14,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def start(*words: str | Path, cold: bool = False, **options: Any) -> subprocess.Popen[str]:
     """Start `python` with these words; a `cold` one does its imports itself.
 
-    It notices Ctrl-C as at a terminal, however these tests were started: a shell lets what it runs in the background
-    ignore it.
+    It notices Ctrl-C and SIGHUP as at a terminal, however these tests were started: a shell lets what it runs in the
+    background ignore the one, and nohup the other.
     """
     told: dict[str, Any] = {"cwd": REPOSITORY, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, *map(str, words)]
     if cold:
-        return subprocess.Popen(command, preexec_fn=_notice_ctrl_c, **{**told, **options})
+        return subprocess.Popen(command, preexec_fn=notice_signals, **{**told, **options})
     return Warm(command, **{**told, **options})
 
 
@@ -38,5 +38,7 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def _notice_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def notice_signals() -> None:
+    """Let this process end where it is told to."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

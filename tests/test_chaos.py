@@ -55,7 +55,7 @@ def check(study: optuna.Study, uri: str) -> None:
     runs = client.search_runs([one.experiment_id for one in client.search_experiments()], max_results=5000)
     assert {run.info.status for run in runs} <= {"FINISHED", "KILLED", "FAILED"}
     [model] = client.search_registered_models()
-    assert list(model.aliases) == ["champion"]
+    assert "champion" in model.aliases  # a challenger may have lost to it before the last disturbance
 
 
 def test_killed_at_twenty_moments(home: Home) -> None:
@@ -110,6 +110,8 @@ def test_postgresql_down_at_five_moments(home: Home, tmp_path_factory: pytest.Te
         to = (f"hydra.sweeper.storage='{url}'", "hydra.sweeper.grace_period=5")
         disturbed(home, *to, times=5, disturb=take_down, seed=4)
         storage = optuna.storages.RDBStorage(url)
-        check(optuna.load_study(study_name="prices", storage=storage), home.uri)
-        storage.engine.dispose()
+        try:
+            check(optuna.load_study(study_name="prices", storage=storage), home.uri)
+        finally:
+            storage.engine.dispose()
         postgresql.stop()

@@ -131,18 +131,13 @@ def given_up(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.everything
-def test_search_stops_with_one_line_when_it_has_waited_long_enough(
-    given_up: tuple[Home, Server, str, list[str]],
-) -> None:
+def test_search_stops_with_one_line_when_it_has_waited_long_enough(given_up: GivenUp) -> None:
     """It says what is away, what is kept and how to go on; the trial that it failed is lost, not failed."""
-    _, _, err, lost = given_up
-    [line] = err.splitlines()
-    away = (
-        r"MLflow at 'http://127.0.0.1:\d+' is away: no connection\. It was waited for 0:03 \(tracking\.patience=3\)\."
-    )
-    assert re.match(rf"{away} Stopped after \d trials?, which (is|are) kept\. Go on with: python ", line)
-    assert len(lost) == 1
-    assert re.match(away, lost[0])
+    [line] = given_up.said.splitlines()
+    away = r"MLflow at 'http://127.0.0.1:\d+' is away: no connection\. Waited 0:03 for it \(tracking\.patience=3\)"
+    assert re.match(rf"Error: {away}\. Stopped after \d trials?, which (is|are) kept\. Go on with: python ", line)
+    [lost] = given_up.lost
+    assert re.match(away, lost)
 
 
 @pytest.mark.everything

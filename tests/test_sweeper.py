@@ -370,7 +370,8 @@ def test_closed_terminal_ends_the_sweep_as_a_sigterm_does(tmp_path: Path, worker
     own = ("x=interval(0,1)", "seconds=0.4", "hydra.sweeper.study_name=toy", f"hydra.sweeper.workers={workers}")
     command = ["setsid", "--ctty", sys.executable, str(APP), "-m", *own]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+    own_terminal: dict[str, Any] = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, preexec_fn=python.notice_signals, **own_terminal) as process:
         os.close(terminal)
         wait_for_trials(tmp_path, 2)
         os.close(ours)

@@ -129,6 +129,7 @@ def _serve(door: socket.socket) -> Mapping[str, Any] | None:
                 if told.pop("start_new_session"):
                     os.setsid()
                 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever these tests were started by
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
                 outcome.sendall(str(os.getpid()).encode())
                 outcome.close()
                 door.close()

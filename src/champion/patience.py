@@ -58,7 +58,8 @@ def begin(seconds: float) -> None:
 @contextmanager
 def last_words(error: BaseException) -> Iterator[None]:
     """Let what ends with `error` still say so; it doesn't wait where it was told to stop, or has waited already."""
-    if isinstance(error, trial.Outage) or not isinstance(error, Exception):
+    is_last = isinstance(error, trial.Outage) or not isinstance(error, Exception)
+    if is_last and _patience.seconds is not None:
         _patience.seconds = 0
         os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(HURRIED)}
     with suppress(OutageError):  # or nobody would hear of `error`

@@ -36,9 +36,11 @@ def run(
             raise
         return outcome[0]
 
-    with _printing_into(folder / CONSOLE) if quiet else nullcontext():
-        run_job(recorded, config, "hydra.sweep.dir", "hydra.sweep.subdir", hydra_context)
-    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    try:
+        with _printing_into(folder / CONSOLE) if quiet else nullcontext():
+            run_job(recorded, config, "hydra.sweep.dir", "hydra.sweep.subdir", hydra_context)
+    finally:  # also where it is told to stop: its console is closed
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]
