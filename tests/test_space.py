@@ -21,6 +21,7 @@ from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Float
 from optuna.distributions import IntDistribution as Int
 
+from champion import resolvers
 from champion.home import home
 from hydra_plugins.champion_sweeper import _reading
 from hydra_plugins.champion_sweeper._errors import SweepError
@@ -43,9 +44,9 @@ def loader(request: pytest.FixtureRequest) -> Iterator[ConfigLoader]:
 @pytest.fixture
 def joint_search() -> Iterator[None]:
     """Let recipes that search among models name all of them, as src/train.py does where all are installed."""
-    OmegaConf.register_new_resolver("joint_search", lambda *models: f"choice({','.join(models)})")
+    OmegaConf.register_new_resolver("joint_search", lambda *models: f"choice({','.join(models)})", replace=True)
     yield
-    OmegaConf.clear_resolver("joint_search")
+    resolvers.register()  # the real one again
 
 
 def read(
