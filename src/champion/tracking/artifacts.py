@@ -63,12 +63,17 @@ def location(artifacts: str | None, experiment: str) -> str | None:
 def check(artifacts: str | None, experiment: str, kept: str) -> None:
     """Raise ConfigError where `artifacts` names another place than the one where the experiment has its files."""
     base = root(artifacts, mlflow.get_tracking_uri())
-    if artifacts in (None, str(home() / "mlruns")) or base is None or f"{kept}/".startswith(f"{base.rstrip('/')}/"):
+    if artifacts in (None, str(home() / "mlruns")) or base is None or lies_in(base, kept):
         return
     raise ConfigError(
         f"tracking.artifacts is '{redact(base)}', but experiment_name '{experiment}' has its files at '{redact(kept)}'."
         " Leave tracking.artifacts as it is, or choose another experiment_name."
     )
+
+
+def lies_in(base: str | None, kept: str) -> bool:
+    """Tell whether an address is below another one, if there is one."""
+    return base is not None and f"{kept}/".startswith(f"{base.rstrip('/')}/")
 
 
 @contextmanager

@@ -1,15 +1,15 @@
 """Decides where MLflow keeps things: a server that answers, or a database that is whole."""
 
 import logging
+import operator
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from math import inf
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
@@ -58,12 +58,12 @@ def connect(
         raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
     if wait is not None:
         _be_patient(wait)
-    first, url = patience.call if trial.is_running() else _at_once, _database(uri, named=named)
+    first, url = patience.call if trial.is_running() else operator.call, _database(uri, named=named)
     uri = absolute(uri)
     file = Path(str(url.database)) if url and url.get_backend_name() == "sqlite" else None
     _point_mlflow_at(uri)
     if uri.startswith(SERVER):
-        first(partial(_check_server, uri, named=named))
+        first(_check_server, uri, named=named)
     elif file:
         if create and not file.exists():
             _create_database(file, root(artifacts, uri))
@@ -74,10 +74,10 @@ def connect(
         os.environ.setdefault(name, value)
     logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # it waits for nothing here
     if (registry := mlflow.get_registry_uri()) != uri and registry.startswith(SERVER):
-        first(partial(_check_server, registry, named=REGISTRY))
+        first(_check_server, registry, named=REGISTRY)
     with refusals_in_one_line(SQLAlchemyError, CommandError):
         if url:
-            first(partial(_check_owner, uri, named=named))
+            first(_check_owner, uri, named=named)
         first(mlflow.MlflowClient)
     if file and not trial.is_running():  # or its sweep has done so
         place = root(artifacts, uri) or ""
@@ -138,10 +138,6 @@ def _be_patient(wait: float) -> None:
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < inf:
         raise ConfigError(f"tracking.patience must be a number of seconds from 0, but got {wait!r}.")
     patience.begin(wait)
-
-
-def _at_once(work: Callable[[], Any]) -> None:
-    work()
 
 
 def _check_server(uri: str, *, named: str) -> None:

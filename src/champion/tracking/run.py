@@ -28,7 +28,7 @@ from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking import moved
-from champion.tracking.artifacts import check, kept_at, location, root
+from champion.tracking.artifacts import check, kept_at, lies_in, location, root
 from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.process import alive, close_killed, close_killed_runs
 from hydra_plugins.champion_sweeper import stops_on_sigterm
@@ -208,7 +208,7 @@ def _experiment_id(name: str, artifacts: str | None) -> str:
     if found.lifecycle_stage == "deleted":
         raise TrackingError(f"experiment_name '{name}' was deleted in MLflow. Restore it there or choose another name.")
     check(artifacts, name, found.artifact_location)
-    if not found.artifact_location.startswith(root(artifacts, mlflow.get_tracking_uri()) or "\0"):
+    if not lies_in(root(artifacts, mlflow.get_tracking_uri()), found.artifact_location):
         _check_files(found)
     close_killed_runs(found.experiment_id)
     return str(found.experiment_id)
