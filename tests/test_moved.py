@@ -35,6 +35,15 @@ def moved(trained: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home
     return there, trained.folder, done.stdout + done.stderr
 
 
+@pytest.fixture
+def copy(moved: tuple[Home, Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Copy what lies where it was trained, and make that the home."""
+    copy = Home(tmp_path / "copy")
+    shutil.copytree(moved[1], copy.folder)
+    monkeypatch.setenv("CHAMPION_HOME", str(copy.folder))
+    return copy
+
+
 def files(home: Path) -> list[str]:
     """Return the folders of runs and models."""
     return sorted(str(file.relative_to(home)) for file in home.glob("mlruns/*/*"))
@@ -60,14 +69,9 @@ def test_a_moved_project_trains_into_the_new_place(moved: tuple[Home, Path, str]
         assert before.as_uri() not in "".join(database.iterdump())
 
 
-def test_a_copied_project_leaves_the_other_one_alone(
-    moved: tuple[Home, Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copied_project_leaves_the_other_one_alone(moved: tuple[Home, Path, str], copy: Home) -> None:
     """A copy uses its own files, though those that it was copied from are there still."""
-    _, original, _ = moved
-    copy = Home(tmp_path / "copy")
-    shutil.copytree(original, copy.folder)
-    monkeypatch.setenv("CHAMPION_HOME", str(copy.folder))
+    original = moved[1]
     tracking.connect(copy.uri)
     experiment = copy.client.get_experiment_by_name("housing_price_prediction")
     assert experiment.artifact_location == (copy.folder / "mlruns" / "housing_price_prediction").as_uri()
@@ -93,14 +97,8 @@ def test_files_that_are_gone_are_asked_for_before_training(moved: tuple[Home, Pa
     assert done.stderr.count("\n") == 1
 
 
-def test_addresses_that_cant_be_written_are_answered(
-    moved: tuple[Home, Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_that_cant_be_written_are_answered(copy: Home) -> None:
     """A moved project that is only to be read says what is wrong."""
-    _, original, _ = moved
-    copy = Home(tmp_path / "copy")
-    shutil.copytree(original, copy.folder)
-    monkeypatch.setenv("CHAMPION_HOME", str(copy.folder))
     with closing(sqlite3.connect(copy.folder / "mlflow.db")) as database, database:
         database.execute("create trigger kept before update on runs begin select raise(abort, 'read only'); end")
     with pytest.raises(TrackingError, match=r"can't follow their files, which were moved: read only\."):
