@@ -47,9 +47,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "500")
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> float:
     """Run one job: a user's mistake ends a single run with one line, and a sweep hears of it as an exception."""
-    single, runtime = HydraConfig.get().mode is RunMode.RUN, HydraConfig.get().runtime
+    settings = HydraConfig.get()
+    single = settings.mode is RunMode.RUN
     # Paths, given and shown, are those of the shell, also where hydra.job.chdir=true makes others for what is fitted.
-    with one_line_errors() if single else nullcontext(), chdir(runtime.cwd if HydraConfig.get().job.chdir else "."):
+    with one_line_errors() if single else nullcontext(), chdir(settings.runtime.cwd if settings.job.chdir else "."):
         return train_one(cfg)
 
 

@@ -23,7 +23,7 @@ from optuna.distributions import IntDistribution as Int
 
 from champion import resolvers
 from champion.home import home
-from hydra_plugins.champion_sweeper import _reading
+from hydra_plugins.champion_sweeper import _overrides, _reading
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._parameter import chosen, typed
 from hydra_plugins.champion_sweeper._space import Space
@@ -318,7 +318,7 @@ def test_first_trial_is_what_is_written_whatever_it_is(loader: ConfigLoader) -> 
     params = dict.fromkeys(OUTSIDE, "choice(true,7,'1')") | {"x": "interval(2,3)", "seconds": "range(0,3)"}
     space = read(loader, *(f"{key}={typed(value)}" for key, value in OUTSIDE.items()), params=params)
     assert not space.names[:-1]  # what the command line gives is not searched
-    composed = loader.load_configuration("config", list(space.fixed), RunMode.RUN)
+    composed = loader.load_configuration("config", _overrides.plain(space.given), RunMode.RUN)
     assert {key: composed[key] for key in OUTSIDE} == OUTSIDE
 
     space = read(loader, params=params, configured=OUTSIDE)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from hydra_plugins.champion_sweeper import Outage, current_trial, expect_last_job, report, waits
+from hydra_plugins.champion_sweeper import NOT_RANKED, Outage, current_trial, expect_last_job, report, waits
 
 __all__ = [
+    "NOT_RANKED",
     "Outage",
     "expect_last_job",
     "is_running",
@@ -21,7 +22,6 @@ __all__ = [
 ]
 
 ADVICE, BASELINES, TREATMENTS = "advice", "baselines", "treatments"  # of a study: what is the same for all trials
-NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, from the sweeper
 RUN = "mlflow_run_id"  # of a study: the parent run; of a trial: its run
 
 

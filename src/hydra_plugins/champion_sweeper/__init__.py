@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hydra_plugins.champion_sweeper._address import database
-from hydra_plugins.champion_sweeper._outage import Outage
+from hydra_plugins.champion_sweeper._errors import Outage
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAST_JOB",
+    "NOT_RANKED",
     "WAITS",
     "Outage",
     "as_typed",
@@ -28,6 +29,7 @@ __all__ = [
     "waits",
 ]
 
+NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, for people
 LAST_JOB = "last_job"  # of a trial: what the last job takes of it, in seconds, should it have a part in that
 WAITS = "waits"  # of a trial: what it waits for, since when, and until when at most
 

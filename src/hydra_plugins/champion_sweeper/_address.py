@@ -86,18 +86,21 @@ def storage(given: str, *, reserved: Iterable[Any] = ()) -> str:
             url = database(given)
         except ValueError as error:
             raise SweepError(f"hydra.sweeper.storage '{shown(given)}' can't be opened: {error}.") from error
-        if any(_place(url) == _place(other) for other in map(_read, reserved) if other):
-            raise taken(given)
+        _check_free(url, given, reserved)
         return url.render_as_string(hide_password=False)
     file = Path(given).absolute()
     if _is_sqlite(file):
-        if any(_place(database(sqlite(file))) == _place(other) for other in map(_read, reserved) if other):
-            raise taken(given)
+        _check_free(database(sqlite(file)), given, reserved)
         raise SweepError(
             f"hydra.sweeper.storage '{given}' is the path of an SQLite file: write"
             f" hydra.sweeper.storage={sqlite(file)}, or another name, such as study.journal, for one of its own kind."
         )
     return str(file)
+
+
+def _check_free(url: "URL", given: str, reserved: Iterable[Any]) -> None:
+    if any(_place(url) == _place(other) for other in map(_read, reserved) if other):
+        raise taken(given)
 
 
 def taken(address: str) -> SweepError:

@@ -71,7 +71,6 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
 
     def look(task: TaskID) -> None:
         trials = store.trials()
-        waiting = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.user_attrs.get(WAITS)]
         if not console.is_terminal:
             _tell(console, trials, told)
         for trial in trials:
@@ -81,7 +80,8 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
                     console.print(_told(trial), markup=False)
         if console.is_terminal:
             done = [trial for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
-            standing = [*_standing(store.study(), done, limits, started), *map(_waits, waiting[:1])]
+            waiting = [_waits(trial) for trial in trials if _is_waiting(trial)]
+            standing = [*_standing(store.study(), done, limits, started), *waiting[:1]]
             bar.update(task, completed=len(done), description=", ".join(standing))
 
     started = time.time()
@@ -111,14 +111,17 @@ def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, 
 def _tell(console: Console, trials: Sequence[FrozenTrial], told: set[int]) -> None:
     """Print which trials begin to wait, and go on; `told` are the numbers of those that wait, as was said already."""
     for trial in trials:
-        waits = trial.state is TrialState.RUNNING and bool(trial.user_attrs.get(WAITS))
-        if waits and trial.number not in told:
+        if _is_waiting(trial) and trial.number not in told:
             told.add(trial.number)
             console.print(f"trial {trial.number:<4} {_waits(trial)}", markup=False)
-        elif trial.number in told and not waits:
+        elif trial.number in told and not _is_waiting(trial):
             told.remove(trial.number)
             if trial.state is TrialState.RUNNING:
                 console.print(f"trial {trial.number:<4} goes on", markup=False)
+
+
+def _is_waiting(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.RUNNING and bool(trial.user_attrs.get(WAITS))
 
 
 def _waits(trial: FrozenTrial) -> str:

@@ -2,15 +2,12 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.champion_sweeper._parameter import Parameter
+from hydra_plugins.champion_sweeper._parameter import Parameter, parsed
 
 Given: TypeAlias = tuple[Parameter | str, ...]  # overrides in the order they are applied in: swept ones, and plain ones
 
@@ -30,12 +27,6 @@ def lines(given: Given, params: Mapping[str, Any]) -> list[str]:
     return [one if isinstance(one, str) else one.override(params[one.name]) for one in given]
 
 
-@lru_cache(maxsize=1024)
-def read(line: str) -> Override:
-    """Return what an override says."""
-    return OverridesParser.create().parse_override(line)
-
-
 def applied(base: DictConfig, lines: Sequence[str]) -> DictConfig:
     """Return `base` with these overrides, but for the choices of groups that it was composed with.
 
@@ -43,7 +34,7 @@ def applied(base: DictConfig, lines: Sequence[str]) -> DictConfig:
     """
     config = copy.deepcopy(base)
     said, job = config.hydra.overrides, config.hydra.job
-    overrides = [read(line) for line in lines]
+    overrides = [parsed(line) for line in lines]
     chosen = composed_with(config)
     values = [one for one in overrides if one.input_line not in (*chosen["task"], *chosen["hydra"])]
     ConfigLoaderImpl._apply_overrides_to_config(values, config)

@@ -152,9 +152,14 @@ def _shuffled(values: list[Any], seed: int | None) -> list[Any]:
 
 
 @lru_cache(maxsize=1024)
+def parsed(line: str) -> Override:
+    """Return what an override says."""
+    return OverridesParser.create().parse_override(line)
+
+
 def _read(typed: str) -> Any:
     """Return the value of what was typed, as the configuration would hold it."""
-    return OverridesParser.create().parse_override(f"key={typed}").value()
+    return parsed(f"key={typed}").value()
 
 
 def chosen(trial: FrozenTrial | Trial) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from optuna.distributions import distribution_to_json
 from hydra_plugins.champion_sweeper import _overrides
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._overrides import Given
-from hydra_plugins.champion_sweeper._parameter import Parameter, parse
+from hydra_plugins.champion_sweeper._parameter import Parameter, parse, parsed
 from hydra_plugins.champion_sweeper._space import Branch, Options, Space, product
 
 Compose = Callable[[list[str]], DictConfig]
@@ -110,8 +110,8 @@ class _Line:
 
     def _composed(self, lines: Sequence[str]) -> tuple[DictConfig, DictConfig]:
         """Return the configuration of the groups that are chosen, and that with all other overrides."""
-        read = [one for one in map(_overrides.read, lines) if self._is_group(one.key_or_group)]
-        base = self._compose(*(str(one.input_line) for one in read if not isinstance(one.value(), dict)))
+        groups = [one for one in map(parsed, lines) if self._is_group(one.key_or_group)]
+        base = self._compose(*(str(one.input_line) for one in groups if not isinstance(one.value(), dict)))
         return base, _overrides.applied(base, lines)
 
     def _parsed(self, overrides: Sequence[Override]) -> Given:

@@ -33,11 +33,6 @@ class Space:
         """The parameters of every trial."""
         return _overrides.swept(self.given)
 
-    @property
-    def fixed(self) -> list[str]:
-        """The overrides that every trial has."""
-        return _overrides.plain(self.given)
-
     def suggest(self, trial: Trial, *, queued: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """Let the study choose a value for each parameter of a trial; return them by their names.
 

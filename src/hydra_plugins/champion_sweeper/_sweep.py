@@ -20,6 +20,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
 from hydra_plugins.champion_sweeper import (
+    NOT_RANKED,
     _address,
     _console,
     _launch,
@@ -33,9 +34,8 @@ from hydra_plugins.champion_sweeper import (
     _store,
     _study,
 )
-from hydra_plugins.champion_sweeper._errors import SweepError
+from hydra_plugins.champion_sweeper._errors import Outage, SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
-from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._parameter import chosen, typed
 from hydra_plugins.champion_sweeper._space import Space
@@ -43,8 +43,6 @@ from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import REASON
 from hydra_plugins.champion_sweeper._worker import Worker
-
-NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, for people
 
 
 @goes_on_unheard()

@@ -17,8 +17,8 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateF
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper import _job, _queue, _sampling, _study, running
+from hydra_plugins.champion_sweeper._errors import Outage
 from hydra_plugins.champion_sweeper._limits import Limits
-from hydra_plugins.champion_sweeper._outage import Outage
 from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import Store, refusals
