@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import requests
 import schemathesis
@@ -84,6 +85,23 @@ def test_document_describes_the_columns(server: Serving) -> None:
         assert len(answer.json()["predictions"]) == 3
     csv = body["text/csv"]["example"]
     assert requests.post(f"{server.url}/invocations", csv, headers={"Content-Type": "text/csv"}, timeout=5).ok
+
+
+def test_nothing_is_nothing_to_the_document_as_to_the_server(server: Serving) -> None:
+    """A required text of blanks alone, or of a word for nothing among them, is in neither; other marks are text."""
+    document = requests.get(f"{server.url}/openapi.json", timeout=5).json()
+    valid = jsonschema_rs.validator_for(document["components"]["schemas"]["Row"]["properties"]["place"]).is_valid
+    blanks = [mark for mark in map(chr, range(0xD800)) if mark.isspace()]
+    assert len(blanks) > 20
+    texts: dict[Any, bool] = {f"{mark}{word}{mark}": False for mark in blanks for word in ("", "n/a")} | {
+        "\ufeff": True,
+        "n.a": True,
+        0.0: True,
+    }
+    assert {text: valid(text) for text in texts} == texts
+    rows = [{**ROW, "place": text} for text in texts]
+    answers = (requests.post(f"{server.url}/invocations", json={"instances": [row]}, timeout=5) for row in rows)
+    assert [answer.ok for answer in answers] == list(texts.values())
 
 
 VALUES = st.one_of(

@@ -1,6 +1,7 @@
 """Decides how the server describes itself: the body that the present model wants, column by column."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,6 +23,8 @@ TYPES: dict[str, dict[str, Any]] = {
         "description": "A value that training never saw counts as none of those it saw.",
     },
 }
+# What str.strip() takes away, code by code: languages differ in what \s is.
+BLANKS = r"[\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 
 
 def document(app: FastAPI, model: ServedModel, *, limits: Mapping[str, float]) -> dict[str, Any]:
@@ -113,5 +116,11 @@ def _cell(column: Reading) -> dict[str, Any]:
     allowed = TYPES[column.type]
     if not column.required:
         return {**allowed, "type": [*allowed["type"], "null"]}
-    is_text = column.type == "string"
-    return {**allowed, "pattern": r"\S", "not": {"enum": sorted(column.nothing)}} if is_text else allowed
+    nothing = {"type": "string", "pattern": _spelling(column.nothing)}
+    return {**allowed, "not": nothing} if column.type == "string" else allowed
+
+
+def _spelling(words: Collection[str]) -> str:
+    """Return a regular expression, the same to all who read JSON schemas, of the words with any blanks around them."""
+    escaped = (re.sub(r"[$()*+./?[\\\]^{|}]", r"\\\g<0>", word) for word in sorted(words))
+    return f"^{BLANKS}*({'|'.join(escaped)}){BLANKS}*$"
