@@ -67,6 +67,7 @@ def costs(n_trials: int) -> None:
     import warnings
 
     from champion import data, tracking
+    from champion.home import home
     from hydra_plugins.champion_sweeper import _queue, _reading, _sampling, _study, running
     from hydra_plugins.champion_sweeper._limits import Limits
     from hydra_plugins.champion_sweeper._store import Store
@@ -75,6 +76,7 @@ def costs(n_trials: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CHAMPION_HOME"] = folder
+        home()  # conf/ needs it
         with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
             config = loader.load_configuration("config", ["model=xgboost"], RunMode.RUN)

@@ -16,9 +16,10 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 def home() -> Path:
     """Return the folder CHAMPION_HOME names, or else the repository (the working directory where there is none).
 
-    The choice is put into the environment, where conf/ and every process started from here find it. What is empty there
-    says nothing, to conf/ as to MLflow.
+    The choice is put into the environment, where conf/ and every process started from here find it, and conf/ can write
+    the address of a database in it. What is empty there says nothing, to conf/ as to MLflow.
     """
+    OmegaConf.register_new_resolver("sqlite", sqlite, replace=True)
     if not os.environ.get(VARIABLE):
         os.environ.pop(VARIABLE, None)
     default = REPOSITORY if (CONF / "config.yaml").is_file() else Path.cwd()
@@ -32,12 +33,11 @@ def tracking_uri() -> str | None:
 
     The files of conf/tracking/ ask for $MLFLOW_TRACKING_URI first. Without conf/ it is that variable, or None.
     """
-    home()  # conf/ needs CHAMPION_HOME
+    home()  # conf/ needs it
     if not (CONF / "config.yaml").is_file():
         uri = os.environ.get(VARIABLE)
     else:
         [option] = [entry.tracking for entry in OmegaConf.load(CONF / "config.yaml").defaults if "tracking" in entry]
-        OmegaConf.register_new_resolver("sqlite", sqlite, replace=True)
         uri = OmegaConf.load(CONF / "tracking" / f"{option}.yaml").uri
     return absolute(uri) if uri else None
 

@@ -1,11 +1,9 @@
-"""Decides what conf/ can ask for beside what OmegaConf knows itself: functions of text, by the names used there."""
+"""Decides what conf/ can ask for beside what OmegaConf knows, and the address of its database (home.py)."""
 
-from collections.abc import Callable
 from importlib.util import find_spec
 
 from omegaconf import OmegaConf
 
-from champion.home import sqlite
 from champion.remedy import quoted
 
 EXTRAS = ("lightgbm", "catboost")  # libraries of models that not everybody has
@@ -23,6 +21,5 @@ def joint_search(*models: str) -> str:
 
 def register() -> None:
     """Make them known to OmegaConf."""
-    known: dict[str, Callable[..., str]] = {"joint_search": joint_search, "quoted": quoted, "sqlite": sqlite}
-    for name, function in known.items():
-        OmegaConf.register_new_resolver(name, function, replace=True)
+    OmegaConf.register_new_resolver("joint_search", joint_search, replace=True)
+    OmegaConf.register_new_resolver("quoted", quoted, replace=True)
