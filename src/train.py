@@ -3,7 +3,6 @@
 `python src/train.py --help` lists the groups; conf/config.yaml is the table of contents.
 """
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
 
 EXPLAINED_AND_REGISTERED = 10 if find_spec("shap") else 8  # seconds that a run takes beside its fits
 
-# A thread that waits soon gives its core away: where others work on this machine too, a fit takes seconds, not minutes.
-os.environ.setdefault("GOMP_SPINCOUNT", "500")
-
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> float:
@@ -60,6 +56,9 @@ def train_one(cfg: DictConfig) -> float:
     if not isinstance(cfg.promote, bool):
         raise ConfigError(f"promote must be true or false, but got {cfg.promote!r}.")
     with importing():  # here because it takes seconds, and --help and --cfg do without
+        from champion import cores
+
+        cores.get_ready(str(cfg.model.get("_target_")), searched=trial.is_running(), cores=_cores(cfg))
         from champion import console, evaluation, preparation, promotion, report, team, tracking
         from champion.features import treatments
         from champion.naming import read as read_names
@@ -119,8 +118,9 @@ def _cross_validate(
     cfg: DictConfig, estimator: "BaseEstimator", table: "Prepared", *, objective: str
 ) -> Sequence["Fold"]:
     """Fit and score the folds; show each as it is done, and tell the sweep, which may see no use in going on."""
-    from champion import console, evaluation
+    from champion import console, cores, evaluation
 
+    each, threads = cores.side_by_side(table.train.X.size, cfg.n_splits, cores=_cores(cfg))
     with console.folds(cfg.n_splits, table.train) as show, chdir(_working()):
 
         def on_fold(fold: "Fold") -> None:
@@ -129,7 +129,7 @@ def _cross_validate(
             trial.report(fold.metrics[objective.removeprefix("cv_")], step=fold.number, to_come=to_come)
 
         return evaluation.cross_validate(
-            estimator, table.folds, task=table.train.task, threads=_threads(cfg), on_fold=on_fold
+            estimator, table.folds, task=table.train.task, threads=threads, on_fold=on_fold, each=each
         )
 
 
@@ -148,7 +148,7 @@ def _prepare_challenger(
     unfitted = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
     with chdir(_working()):
         return finalist.prepare(
-            unfitted, table.train, table.test, threads=_threads(cfg), seed=cfg.seed, folder=run.folder
+            unfitted, table.train, table.test, threads=_cores(cfg), seed=cfg.seed, folder=run.folder
         )
 
 
@@ -193,7 +193,7 @@ def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
     from champion import baseline
     from champion.features import treatments
 
-    task, threads = table.train.task, _threads(cfg)
+    task, threads = table.train.task, _cores(cfg)
     trial.remember(trial.ADVICE, lambda: list(table.advice))
     trial.remember(trial.TREATMENTS, lambda: treatments(table.features))
     trial.remember(
@@ -229,10 +229,11 @@ def _put_forward(
     """Register the challenger's model, let it meet the champion, say how it went, and how to serve who is champion."""
     from champion import console, promotion, registry, tracking
 
+    model_id = tracking.log_model(run.id, challenger.model, table.train)
     run.log_files(*challenger.files, promotion.write_rows(run.folder, table.train))
     version = registry.register(
         cfg.registered_model,
-        model_id=tracking.log_model(run.id, challenger.model, table.train),
+        model_id=model_id,
         run_id=run.id,
         metrics=metrics,
         description=f"{run.name}, trained by `{_command()}`.",
@@ -272,13 +273,11 @@ def _run_name(params: dict[str, Any]) -> str:
     return f"{params['model']}_{trees}" if trees else str(params["model"])
 
 
-def _threads(cfg: DictConfig) -> int | None:
-    """Return the threads of a fit: the cores are shared among the workers of a sweep."""
-    from joblib import cpu_count
+def _cores(cfg: DictConfig) -> int | None:
+    """Return how many cores this job has: they are shared among the workers of a sweep."""
+    from champion import cores
 
-    threads: int | None = cfg.threads
-    workers: int = HydraConfig.get().sweeper.workers if trial.is_running() else 1
-    return max(1, cpu_count() // workers) if threads is None and workers > 1 else threads
+    return cores.share(cfg.threads, workers=HydraConfig.get().sweeper.workers if trial.is_running() else 1)
 
 
 def _command() -> str:

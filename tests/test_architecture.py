@@ -16,7 +16,7 @@ FILES = sorted(file for file in PACKAGE.rglob("*.py") if "datasets" not in file.
 # From what others build on to what builds on others: a module imports from the lines above its own only.
 LAYERS = [
     {"errors", "home", "memory", "redaction", "remedy", "rounds", "startup", "trial", "task"},
-    {"recipe", "resolvers"},
+    {"cores", "recipe", "resolvers"},
     {"complaint", "data", "invocation", "patience"},
     {"advice", "features", "split"},
     {"pipeline"},
@@ -38,7 +38,7 @@ DOORS = {
     "optuna": {"trial", "sweep", "sweep_report"},
     "plotly": {"sweep_report"},
     "jinja2": {"sweep_report"},
-    "hydra_plugins": {"trial", "tracking", "naming", "__main__"},
+    "hydra_plugins": {"cores", "trial", "tracking", "naming", "__main__"},
     "shap": {"explanation"},
     "skops": {"persistence"},
     "fastapi": {"serving"},
@@ -48,6 +48,7 @@ DOORS = {
     "rich": {"console"},
     "matplotlib": {"pictures"},
     "omegaconf": {"complaint", "home", "resolvers"},
+    "psutil": {"cores"},
 }
 
 

@@ -61,6 +61,14 @@ def fitted(estimator: BaseEstimator, table: Dataset) -> Pipeline:
     return pipeline.fit(pipeline.build(recipe(table), pipeline.for_task(table.task, estimator)), table.X, table.y).model
 
 
+def written(folder: Path, model: Pipeline, test: Dataset, predicted: np.ndarray) -> list[Path]:
+    """Write all that explains the model."""
+    return [
+        *explanation.write_errors(folder, test, predicted),
+        *explanation.write_shap(folder, model, test, seed=0),
+    ]
+
+
 def explained(model: Pipeline, table: Dataset, *, seed: int = 0) -> explanation.Shap:
     """Take predictions apart that can be."""
     found = explanation.explain(model, table, seed=seed)
@@ -96,7 +104,7 @@ def model(coast: Dataset) -> Pipeline:
 @SHAP
 def test_all_that_there_is_to_say_is_written(model: Pipeline, coast: Dataset, tmp_path: Path) -> None:
     """A table of houses on a map leaves two tables and two pictures."""
-    files = explanation.write(tmp_path, model, coast, model.predict(coast.X), seed=0)
+    files = written(tmp_path, model, coast, model.predict(coast.X))
     assert [file.name for file in files] == ALL_FOUR
     assert all(file.read_bytes().startswith(PNG) for file in files if file.suffix == ".png")
     shap = pd.read_csv(tmp_path / "shap.csv")
@@ -157,7 +165,7 @@ def test_table_of_classes_says_which_is_mistaken(coast: Dataset) -> None:
 def test_table_without_coordinates_makes_no_map(small: Dataset, tmp_path: Path) -> None:
     """Where no column is a latitude, nothing is drawn on a map."""
     own = fitted(BOOSTED, small)
-    files = explanation.write(tmp_path, own, small, own.predict(small.X), seed=0)
+    files = written(tmp_path, own, small, own.predict(small.X))
     assert [file.name for file in files] == ["errors_by_group.csv", "shap.csv", "shap.png"]
 
 
@@ -165,7 +173,7 @@ def test_table_without_coordinates_makes_no_map(small: Dataset, tmp_path: Path) 
 def test_places_that_are_none_make_no_map(coast: Dataset, model: Pipeline, tmp_path: Path, latitude: float) -> None:
     """No latitude is above 90, a single one is no map, and neither are missing ones."""
     table = dataset(coast.X.assign(Lat=latitude), coast.y)
-    files = explanation.write(tmp_path, model, table, model.predict(coast.X), seed=0)
+    files = written(tmp_path, model, table, model.predict(coast.X))
     assert "error_map.png" not in [file.name for file in files]
 
 
@@ -175,7 +183,7 @@ def test_rows_without_a_place_are_left_out_of_the_map(
 ) -> None:
     """Gaps in a coordinate, perfect predictions and prices below zero: the map is drawn all the same."""
     table = dataset(coast.X.assign(Lat=coast.X["Lat"].where(coast.X.index % 3 > 0)), coast.y + shift)
-    files = explanation.write(tmp_path, model, table, table.y.to_numpy(), seed=0)
+    files = written(tmp_path, model, table, table.y.to_numpy())
     assert "error_map.png" in [file.name for file in files]
 
 
@@ -206,7 +214,7 @@ def test_classes_are_explained_in_log_odds(
     for position in range(len(found.classes)):
         spoken = found.values[:, :, position].sum(axis=1)
         assert np.corrcoef(spoken, probable[:, position])[0, 1] > 0.8
-    files = explanation.write(tmp_path, model, table, model.predict_proba(table.X), seed=0)
+    files = written(tmp_path, model, table, model.predict_proba(table.X))
     assert [file.name for file in files] == ALL_FOUR
 
 
@@ -225,7 +233,7 @@ def test_weights_of_a_team_count(coast: Dataset) -> None:
 def test_no_shap_no_picture(coast: Dataset, model: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without shap the run has everything else."""
     monkeypatch.setitem(sys.modules, "shap", None)
-    files = explanation.write(tmp_path, model, coast, model.predict(coast.X), seed=0)
+    files = written(tmp_path, model, coast, model.predict(coast.X))
     assert [file.name for file in files] == ALL_FOUR[:2]
     assert not (tmp_path / "shap.csv").exists()
 
@@ -244,7 +252,7 @@ def test_what_does_not_add_up_is_left_out(coast: Dataset, tmp_path: Path, estima
     """A model that is no trees, or whose trees add up to the logarithm of a price, has no SHAP values, and no error."""
     table = dataset(coast.X.fillna({"size": 0}), coast.y)
     own = fitted(estimator, table)
-    files = explanation.write(tmp_path, own, table, own.predict(table.X), seed=0)
+    files = written(tmp_path, own, table, own.predict(table.X))
     assert [file.name for file in files] == ALL_FOUR[:2]
 
 

@@ -32,7 +32,7 @@ def test_what_matters_comes_first(model: Pipeline, small: Dataset) -> None:
 
 def test_importance_is_written_as_table_and_picture(model: Pipeline, small: Dataset, tmp_path: Path) -> None:
     """The CSV is for programs, the PNG for people."""
-    files = report.write_importance(tmp_path, report.feature_importance(model, small, seed=0), small)
+    files = report.write_importance(tmp_path, model, small, seed=0)
     assert [file.name for file in files] == ["feature_importance.csv", "feature_importance.png"]
     assert files[0].read_text().startswith("feature,rmse_increase\nsize,")
     assert files[1].read_bytes().startswith(PNG)

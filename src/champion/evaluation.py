@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import fmean, median, pstdev
 
 import numpy as np
@@ -20,6 +22,7 @@ from sklearn.metrics import (
 )
 from sklearn.pipeline import Pipeline
 
+from champion.cores import Each, one_by_one
 from champion.errors import ConfigError, did_you_mean
 from champion.pipeline import EncodedFold, fit, predict
 from champion.task import Task
@@ -137,21 +140,25 @@ def cross_validate(
     task: Task,
     threads: int | None = None,
     on_fold: Callable[[Fold], None] = lambda _: None,
+    each: Each = one_by_one,
 ) -> list[Fold]:
     """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows.
 
-    By these boosting also ends that may stop early. `on_fold` hears of every fold as soon as it is done.
+    By these boosting also ends that may stop early. `on_fold` hears of every fold as soon as it and those before are
+    done; `each` goes through them.
     """
     done: list[Fold] = []
-    for fold in folds:
-        watch = (fold.X_validation, fold.y_validation)
-        fitted = fit(estimator, fold.X, fold.y, watch=watch, threads=threads)
-        predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
-        scored = score(fold.y_validation, predicted, task)
-        done.append(Fold(len(done) + 1, scored, fitted.seconds, predicted, fitted.rounds))
-        del fold, watch, fitted, predicted  # before the next fold is encoded: both are large
-        on_fold(done[-1])
+    with closing(each(partial(_scored, estimator, task=task, threads=threads), folds)) as found:
+        for fold in found:
+            done.append(replace(fold, number=len(done) + 1))
+            on_fold(done[-1])
     return done
+
+
+def _scored(estimator: BaseEstimator, fold: EncodedFold, *, task: Task, threads: int | None) -> Fold:
+    fitted = fit(estimator, fold.X, fold.y, watch=(fold.X_validation, fold.y_validation), threads=threads)
+    predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
+    return Fold(1, score(fold.y_validation, predicted, task), fitted.seconds, predicted, fitted.rounds)
 
 
 def summarise(folds: Sequence[Fold], task: Task) -> dict[str, float]:

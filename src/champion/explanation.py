@@ -58,14 +58,27 @@ class Shap:
         return found.loc[found.mean(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
-def write(folder: Path, model: Pipeline, test: Dataset, predicted: np.ndarray, *, seed: int) -> list[Path]:
-    """Write errors_by_group.csv, error_map.png, shap.csv and shap.png, as far as there is something to say.
+def write_errors(folder: Path, test: Dataset, predicted: np.ndarray) -> list[Path]:
+    """Write errors_by_group.csv and, where rows have coordinates, error_map.png.
 
     `predicted` has the shape (n_held_out_rows,), or (n_held_out_rows, n_classes) for probabilities.
     """
     table = folder / "errors_by_group.csv"
     by_group(test, predicted).to_csv(table, index=False)
-    return [table, *_write_map(folder, test, predicted), *_write_shap(folder, explain(model, test, seed=seed), test)]
+    return [table, *_write_map(folder, test, predicted)]
+
+
+def write_shap(folder: Path, model: Pipeline, test: Dataset, *, seed: int) -> list[Path]:
+    """Write shap.csv and shap.png, if the model can be taken apart."""
+    if (found := explain(model, test, seed=seed)) is None:
+        return []
+    table, sizes = folder / "shap.csv", found.sizes
+    sizes.mean(axis=1).rename("mean_abs_shap").rename_axis("feature").reset_index().to_csv(table, index=False)
+    if len(found.classes) > 1:
+        return [table, pictures.shap_by_class(folder, sizes)]
+    said = f"log-odds of {found.classes[0]}" if test.task.is_classification else test.unit
+    values = pd.DataFrame(found.values[:, :, 0], columns=found.encoded.columns)[sizes.index]
+    return [table, pictures.shap(folder, values, found.encoded[sizes.index], said=said)]
 
 
 def by_group(test: Dataset, predicted: np.ndarray) -> pd.DataFrame:
@@ -228,15 +241,3 @@ def _add_up(sums: np.ndarray, member: BaseEstimator, X: np.ndarray) -> bool:
         return bool(np.allclose(sums[:, 0], predicted, rtol=1e-3, atol=1e-3 * np.ptp(predicted)))
     chosen = sums.argmax(axis=1) if sums.shape[1] > 1 else (sums[:, 0] > 0).astype(int)
     return bool(np.mean(member.classes_[chosen] == predicted) > 0.98)  # but for ties, in other digits
-
-
-def _write_shap(folder: Path, found: Shap | None, test: Dataset) -> list[Path]:
-    if found is None:
-        return []
-    table, sizes = folder / "shap.csv", found.sizes
-    sizes.mean(axis=1).rename("mean_abs_shap").rename_axis("feature").reset_index().to_csv(table, index=False)
-    if len(found.classes) > 1:
-        return [table, pictures.shap_by_class(folder, sizes)]
-    said = f"log-odds of {found.classes[0]}" if test.task.is_classification else test.unit
-    values = pd.DataFrame(found.values[:, :, 0], columns=found.encoded.columns)[sizes.index]
-    return [table, pictures.shap(folder, values, found.encoded[sizes.index], said=said)]

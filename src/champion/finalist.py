@@ -3,14 +3,19 @@
 The held-out rows are read here, and once more where the finalist meets the champion (promotion/).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from champion import evaluation, explanation, pictures, pipeline, report
+from champion import cores, evaluation, explanation, pictures, pipeline, report
 from champion.data import Dataset
+
+IMPORTS = ("champion.finalist", "matplotlib.figure", "matplotlib.backends.backend_agg", "shap")  # of what explains
 
 
 @dataclass(frozen=True)
@@ -18,24 +23,33 @@ class Finalist:
     """A fitted model with its predictions and metrics on the held-out rows, the latter as `test_<metric>`.
 
     `predicted` has the shape (n_held_out_rows,), in the target's unit, or (n_held_out_rows, n_classes) for the
-    probabilities of classes; `files` explain the model.
+    probabilities of classes; `files` explain the model, and may still be written when they are asked for.
     """
 
     model: Pipeline
     fit_seconds: float
     predicted: np.ndarray
     metrics: dict[str, float]
-    files: list[Path]
+    files: Iterable[Path]
 
 
 def prepare(
     unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
 ) -> Finalist:
-    """Fit on `train`, score on `test`, and write into `folder` what explains the model."""
+    """Fit on `train`, score on `test`, and begin to write into `folder` what explains the model."""
+    cores.load(IMPORTS)
     fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
-    predicted = pipeline.predict(fitted.model, test.X, task=test.task)
+    model, predicted = fitted.model, pipeline.predict(fitted.model, test.X, task=test.task)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted, test.task).items()}
-    importance = report.feature_importance(fitted.model, test, seed=seed)
-    files = [*report.write_importance(folder, importance, test), *pictures.held_out(folder, test, predicted)]
-    files += explanation.write(folder, fitted.model, test, predicted, seed=seed)
-    return Finalist(fitted.model, fitted.seconds, predicted, metrics, files)
+    parts = [  # the longest first
+        partial(explanation.write_shap, folder, model, test, seed=seed),
+        partial(report.write_importance, folder, model, test, seed=seed),
+        partial(explanation.write_errors, folder, test, predicted),
+        partial(pictures.held_out, folder, test, predicted),
+    ]
+    each, _ = cores.side_by_side(train.X.size, len(parts), cores=threads)
+    return Finalist(model, fitted.seconds, predicted, metrics, chain.from_iterable(each(_written, parts)))
+
+
+def _written(part: Callable[[], list[Path]]) -> list[Path]:
+    return part()

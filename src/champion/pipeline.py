@@ -21,6 +21,7 @@ from sklearn.utils import Bunch, gen_even_slices
 from threadpoolctl import ThreadpoolController
 
 from champion import rounds
+from champion.cores import check, idle
 from champion.data import Dataset
 from champion.errors import ConfigError
 from champion.features import Standardised
@@ -33,6 +34,7 @@ Target: TypeAlias = pd.Series | np.ndarray
 Watch: TypeAlias = tuple[np.ndarray, Target]  # rows and targets by which boosting stops early
 
 CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
+SPINNING = ("xgboost", "lightgbm")  # whose threads are OpenMP's
 ROWS_PER_THREAD = 1000  # fewer are predicted sooner than a thread is started
 
 
@@ -170,8 +172,7 @@ def fit(
     same order, so equal models give equal digits, and a single row is answered without waking a thread pool.
     Raises ConfigError for a value the estimator refuses.
     """
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ConfigError(f"threads must be a whole number from 1, or null for every core, but got {threads!r}.")
+    check(threads)
     model = clone(model)
     started = time.perf_counter()
     try:
@@ -222,9 +223,10 @@ def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threa
 def _fit_learner(estimator: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
     key, bounds = _threads_key(estimator), nullcontext()
     if key:
-        estimator.set_params(**{key: threads or -1})
+        spins = type(estimator).__module__.partition(".")[0] in SPINNING
+        estimator.set_params(**{key: threads or (idle() if spins else -1)})
     else:
-        limits = threads or min(cpu_count(), 1 + X.size // CELLS_PER_THREAD)
+        limits = threads or min(idle(), 1 + X.size // CELLS_PER_THREAD)
         bounds = _pools(type(estimator).__module__).limit(limits=limits, user_api="openmp")
     with bounds:
         if watch and rounds.stop_early(estimator):

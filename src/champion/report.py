@@ -67,11 +67,11 @@ def feature_importance(model: Pipeline, test: Dataset, *, seed: int) -> pd.DataF
     return pd.DataFrame(columns).sort_values(grows, ascending=False, ignore_index=True)
 
 
-def write_importance(folder: Path, importance: pd.DataFrame, dataset: Dataset) -> list[Path]:
+def write_importance(folder: Path, model: Pipeline, test: Dataset, *, seed: int) -> list[Path]:
     """Write feature_importance.csv and a picture of it."""
-    table = folder / "feature_importance.csv"
+    table, importance = folder / "feature_importance.csv", feature_importance(model, test, seed=seed)
     importance.to_csv(table, index=False)
-    return [table, pictures.importance(folder, importance, dataset)]
+    return [table, pictures.importance(folder, importance, test)]
 
 
 def columns(dataset: Dataset, treatments: Mapping[str, str]) -> pd.DataFrame:

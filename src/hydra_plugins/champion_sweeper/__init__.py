@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._errors import Outage
+from hydra_plugins.champion_sweeper._forks import ForkServer
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 
@@ -17,6 +18,7 @@ __all__ = [
     "LAST_JOB",
     "NOT_RANKED",
     "WAITS",
+    "ForkServer",
     "Outage",
     "as_typed",
     "current_trial",

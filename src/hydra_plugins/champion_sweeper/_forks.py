@@ -1,0 +1,201 @@
+"""Decides how work is done beside this process: by forks of one whose imports are done, so that each begins at once.
+
+That one only imports and forks: it has no thread that could hold a lock while it is copied. All end when the process
+that they work for does, whatever becomes of it.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from importlib import import_module
+from io import StringIO
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple, cast
+
+from hydra_plugins.champion_sweeper._stop import HANGUP
+
+_SERVE = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({socket}, {imports!r})"
+
+MOST_BYTES = 4096  # of a message: the names of modules
+
+
+class _Answer(NamedTuple):
+    """What a fork returned, or raised, and what it printed."""
+
+    returned: Any
+    raised: Exception | None
+    output: str
+    errors: str
+
+    def heard(self) -> Any:
+        """Print what the fork printed; return or raise the rest."""
+        sys.stdout.write(self.output)
+        sys.stderr.write(self.errors)
+        if self.raised:
+            raise self.raised
+        return self.returned
+
+
+class ForkServer:
+    """A process that imports modules by their names, and is copied again and again; those it can't import it leaves."""
+
+    def __init__(self, imports: Sequence[str]) -> None:
+        """Start it; its imports go on while this process does something else."""
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            code = _SERVE.format(path=sys.path, module=__name__, socket=theirs.fileno(), imports=[*imports])
+            self._process = subprocess.Popen(  # noqa: S603, Python itself
+                [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
+
+    @staticmethod
+    def is_possible() -> bool:
+        """Tell whether this system copies processes and sends sockets."""
+        return hasattr(os, "fork") and hasattr(socket, "send_fds")
+
+    def each(self, function: Callable[[Any], Any], jobs: Iterable[Any], *, n: int) -> Generator[Any]:
+        """Begin to work on the jobs with `n` forks side by side; yield what `function` returns for each, in order.
+
+        A job is asked for when a fork is free for it, of those after the first `n` while their results are waited for.
+        Raises what a job raises, when its turn has come, and ChildProcessError where a fork is killed. Whoever closes
+        the generator, or forgets it, ends the forks in the middle of their work.
+        """
+        begun = _Begun([self._fork() for _ in range(n)], function, enumerate(jobs))
+        begun.hand_out()
+        return begun.answers()
+
+    def load(self, imports: Sequence[str]) -> None:
+        """Let it import more, for the forks to come."""
+        with _noticed():
+            self._socket.sendall(",".join(imports).encode())
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._process.wait()
+
+    def _fork(self) -> Connection:
+        ours, theirs = socket.socketpair()
+        with theirs, _noticed():
+            socket.send_fds(self._socket, [b"."], [theirs.fileno()])
+        return Connection(ours.detach())
+
+
+class _Begun:
+    """Jobs that forks work on, as many as there are forks at a time."""
+
+    def __init__(
+        self, forks: list[Connection], function: Callable[[Any], Any], jobs: Iterator[tuple[int, Any]]
+    ) -> None:
+        self._idle, self._function, self._jobs = forks, function, jobs
+        self._working: dict[Connection, int] = {}
+
+    def hand_out(self) -> None:
+        """Give each fork that is free a job, if there is one."""
+        while self._idle and (job := next(self._jobs, None)):
+            fork = self._idle.pop()
+            self._working[fork] = job[0]
+            with _noticed():
+                fork.send((os.getcwd(), self._function, job[1]))
+            del job  # it may be large
+
+    def answers(self) -> Generator[Any]:
+        """Yield what the jobs return, in their order, and hand out those that wait."""
+        answers: dict[int, _Answer] = {}
+        due = 0
+        try:
+            while self._working:
+                for fork in cast(list[Connection], wait([*self._working])):
+                    with _noticed():
+                        answers[self._working.pop(fork)] = fork.recv()
+                    self._idle.append(fork)
+                self.hand_out()
+                while answer := answers.pop(due, None):
+                    due += 1
+                    yield answer.heard()
+        finally:
+            for fork in [*self._idle, *self._working]:
+                fork.close()  # which ends it
+
+
+@contextmanager
+def _noticed() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, ConnectionError) as error:
+        raise ChildProcessError("A process beside this one was killed, perhaps for lack of memory.") from error
+
+
+def serve(control: int, imports: Sequence[str]) -> None:
+    """Import, then fork for everybody who sends a socket, until the other end of `control` is closed."""
+    for sent_to_all in filter(None, (signal.SIGINT, HANGUP)):
+        signal.signal(sent_to_all, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    _import(imports)
+    with socket.socket(fileno=control) as asked:
+        while any(received := socket.recv_fds(asked, MOST_BYTES, 1)[:2]):
+            names, given = received
+            if not given:
+                _import(names.decode().split(","))
+            elif os.fork() == 0:
+                _work(control, *given)
+            else:
+                os.close(*given)
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        with suppress(Exception):  # who needs it says what is the matter
+            import_module(name)
+    gc.freeze()
+
+
+def _work(control: int, given: int) -> None:
+    """Do one job after the other until nobody is there to send any; never return."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    connection = Connection(given)
+    threading.Thread(target=_leave_with, args=[control, given], daemon=True).start()
+    with suppress(EOFError, ConnectionError):
+        while True:
+            folder, function, job = connection.recv()
+            os.chdir(folder)
+            _send(connection, _answer(function, job))
+            del function, job
+    os._exit(0)
+
+
+def _answer(function: Callable[[Any], Any], job: Any) -> _Answer:
+    returned: Any = None
+    raised: Exception | None = None
+    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        try:
+            returned = function(job)
+        except Exception as error:
+            raised = error
+    return _Answer(returned, raised, output.getvalue(), errors.getvalue())
+
+
+def _send(connection: Connection, answer: _Answer) -> None:
+    try:
+        connection.send(answer)
+    except ConnectionError:
+        raise
+    except Exception as error:  # it can't be sent as it is
+        raised = f"{type(answer.raised).__name__}: {answer.raised}" if answer.raised else f"It can't be sent: {error}"
+        connection.send(answer._replace(returned=None, raised=RuntimeError(raised)))
+
+
+def _leave_with(*sockets: int) -> None:
+    """End this process in the middle of its work when the other end of one of these is closed."""
+    closed = select.poll()
+    for one in sockets:
+        closed.register(one, 0)  # nothing but a hang-up
+    closed.poll()
+    os._exit(0)

@@ -1,0 +1,187 @@
+"""_forks.py: work beside this process begins at once, tells all that it has to tell, and ends when nobody wants it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hydra_plugins.champion_sweeper import ForkServer
+from tests.conftest import REPOSITORY
+
+PATIENCE = 30
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    """Start one that has imported what these tests do."""
+    running = ForkServer([__name__, "there.is.no.such.module"])
+    yield running
+    running.close()
+
+
+def wait_for(file: Path) -> None:
+    """Return when the file exists."""
+    deadline = time.monotonic() + PATIENCE
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def meet(job: tuple[Path, Path]) -> int:
+    """Show that this job has begun, and wait until another one has."""
+    own, other = job
+    own.touch()
+    wait_for(other)
+    return os.getpid()
+
+
+def double(number: int) -> int:
+    """Return twice the number, the larger the sooner."""
+    time.sleep(0.2 / (number + 1))
+    return 2 * number
+
+
+def speak(number: int) -> None:
+    """Print, and fail the second time."""
+    print(f"job {number}")
+    print(f"error {number}", file=sys.stderr)
+    if number:
+        raise KeyError(number)
+
+
+def unsendable(_: int) -> object:
+    """Return what no other process can have."""
+    return lambda: None
+
+
+def sleep(folder: Path) -> None:
+    """Leave the number of this process, and never end."""
+    (folder / "begun").write_text(str(os.getpid()))
+    (folder / "begun").rename(folder / "pid")
+    time.sleep(600)
+
+
+def where(_: int) -> str:
+    """Return the working directory."""
+    return os.getcwd()
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process ends within some seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_jobs_are_done_side_by_side_by_other_processes(server: ForkServer, tmp_path: Path) -> None:
+    """Two that wait for each other both end, in processes of their own."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    pids = list(server.each(meet, [(one, other), (other, one)], n=2))
+    assert len({*pids, os.getpid()}) == 3
+
+
+def test_answers_come_in_the_order_of_the_jobs(server: ForkServer) -> None:
+    """Whichever ends first, and also where there are more forks than jobs, or none."""
+    for n in (1, 2, 5):
+        assert list(server.each(double, range(4), n=n)) == [0, 2, 4, 6]
+    assert list(server.each(double, [], n=2)) == []
+
+
+def test_jobs_are_asked_for_when_a_fork_is_free(server: ForkServer) -> None:
+    """So that not all of them need to be held in memory."""
+    asked: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(6):
+            asked.append(number)
+            yield number
+
+    answers = server.each(double, jobs(), n=2)
+    assert asked == [0, 1]
+    assert len(list(answers)) == 6
+
+
+def test_what_jobs_print_and_raise_is_heard_in_their_turn(
+    server: ForkServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each prints into the streams of the process that asked, and its exception is raised there."""
+    answers = server.each(speak, [0, 1], n=2)
+    next(answers)
+    assert capsys.readouterr() == ("job 0\n", "error 0\n")
+    with pytest.raises(KeyError, match="1"):
+        next(answers)
+    assert capsys.readouterr() == ("job 1\n", "error 1\n")
+
+
+def test_what_cannot_be_sent_is_an_error(server: ForkServer) -> None:
+    """It says so, and nobody waits for ever."""
+    with pytest.raises(RuntimeError, match="can't be sent"):
+        list(server.each(unsendable, [0], n=1))
+
+
+def test_jobs_run_where_they_are_asked_for(server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory is that of the process that asks."""
+    monkeypatch.chdir(tmp_path)
+    assert list(server.each(where, [0], n=1)) == [str(tmp_path)]
+
+
+def test_closed_answers_end_the_work(server: ForkServer, tmp_path: Path) -> None:
+    """A fork is ended in the middle of what it does when its answer isn't wanted any more; the next one works."""
+    answers = server.each(sleep, [tmp_path], n=1)
+    wait_for(tmp_path / "pid")
+    del answers
+    assert gone(int((tmp_path / "pid").read_text()))
+    assert list(server.each(double, [1], n=1)) == [2]
+
+
+def test_killed_fork_is_an_error(server: ForkServer, tmp_path: Path) -> None:
+    """As the kernel kills where memory is short."""
+    answers = server.each(sleep, [tmp_path], n=1)
+    wait_for(tmp_path / "pid")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    with pytest.raises(ChildProcessError, match="lack of memory"):
+        next(answers)
+
+
+def test_more_can_be_imported_later(server: ForkServer) -> None:
+    """A module that is loaded is there in forks that begin afterwards."""
+    server.load(["colorsys"])
+    assert list(server.each(is_imported, ["colorsys"], n=1)) == [True]
+
+
+def is_imported(name: str) -> bool:
+    """Tell whether this process has imported a module."""
+    return name in sys.modules
+
+
+ASKING = """
+import sys
+from pathlib import Path
+from hydra_plugins.champion_sweeper import ForkServer
+from tests.test_forks import sleep
+server = ForkServer(["tests.test_forks"])
+print(server._process.pid, flush=True)
+next(server.each(sleep, [Path(sys.argv[1])], n=1))
+"""
+
+
+def test_all_end_with_the_process_they_work_for(tmp_path: Path) -> None:
+    """Though it is killed in the middle, nobody is left."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])}
+    command = [sys.executable, "-c", ASKING, str(tmp_path)]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout
+        server = int(asking.stdout.readline())
+        wait_for(tmp_path / "pid")
+        asking.kill()
+    assert gone(int((tmp_path / "pid").read_text()))
+    assert gone(server)
