@@ -120,12 +120,12 @@ def _cross_validate(
     """Fit and score the folds; show each as it is done, and tell the sweep, which may see no use in going on."""
     from champion import console, cores, evaluation
 
-    each, threads = cores.side_by_side(table.train.X.size, cfg.n_splits, cores=_cores(cfg))
+    each, n, threads = cores.side_by_side(table.train.X.size, cfg.n_splits, cores=_cores(cfg))
     with console.folds(cfg.n_splits, table.train) as show, chdir(_working()):
 
         def on_fold(fold: "Fold") -> None:
             show(fold)
-            to_come = fold.fit_seconds * (cfg.n_splits - fold.number)
+            to_come = fold.fit_seconds * (cfg.n_splits - fold.number) / n
             trial.report(fold.metrics[objective.removeprefix("cv_")], step=fold.number, to_come=to_come)
 
         return evaluation.cross_validate(

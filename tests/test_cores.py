@@ -40,8 +40,8 @@ def test_folds_side_by_side_are_the_same_folds(small: Dataset, estimator: BaseEs
     """To the last digit, in their order, with as many trees."""
     folds = pipeline.Folds(recipe(small), small, split.folds(small, n_splits=4, seed=0))
     alone = evaluation.cross_validate(estimator, folds, task=small.task, threads=1)
-    each, threads = cores.side_by_side(small.X.size, 4, cores=2)
-    assert (each is not cores.one_by_one, threads) == (True, 1)
+    each, n, threads = cores.side_by_side(small.X.size, 4, cores=2)
+    assert (each is not cores.one_by_one, n, threads) == (True, 2, 1)
     beside = evaluation.cross_validate(estimator, folds, task=small.task, threads=threads, each=each)
     assert [(fold.number, fold.metrics, fold.rounds) for fold in beside] == [
         (fold.number, fold.metrics, fold.rounds) for fold in alone
@@ -53,21 +53,21 @@ def test_folds_side_by_side_are_the_same_folds(small: Dataset, estimator: BaseEs
 @pytest.mark.usefixtures("beside")
 def test_cores_left_over_are_threads() -> None:
     """Eight cores for four folds are two threads for each; no more forks are begun than there are cores."""
-    assert cores.side_by_side(1000, 4, cores=8)[1] == 2
-    assert cores.side_by_side(1000, 5, cores=2)[1] == 1
+    assert cores.side_by_side(1000, 4, cores=8)[1:] == (4, 2)
+    assert cores.side_by_side(1000, 5, cores=2)[1:] == (2, 1)
 
 
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize(("cells", "given"), [(1000, 1), (cores.MOST_CELLS + 1, 4)])
 def test_one_core_and_large_tables_have_this_process_alone(cells: int, given: int) -> None:
     """Then there is nobody to work beside it, or it would take too much memory; fits have all the threads."""
-    assert cores.side_by_side(cells, 5, cores=given) == (cores.one_by_one, given)
+    assert cores.side_by_side(cells, 5, cores=given) == (cores.one_by_one, 1, given)
 
 
 def test_without_a_process_beside_folds_are_gone_through_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine whose cores others work on."""
     monkeypatch.setattr(cores, "_server", None)
-    assert cores.side_by_side(1000, 5, cores=4) == (cores.one_by_one, 4)
+    assert cores.side_by_side(1000, 5, cores=4) == (cores.one_by_one, 1, 4)
     cores.load(["nothing"])
 
 

@@ -3,10 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from champion import console, registry, scoring
+from champion import console, registry
 from champion.errors import ModelError, shorten
 from champion.registry import Version
-from champion.serving import model
 
 
 def status(name: str | None) -> None:
@@ -70,6 +69,9 @@ def predict(
 
     The standard output is for rows alone: what else there is to say is said on the other one.
     """
+    from champion import scoring  # takes a second or two, which the other commands spare
+    from champion.serving import model
+
     file = scoring.check_output(output, source=path)
     with scoring.open_table(path, sep=sep, encoding=encoding) as table:
         served = model.load(model.find(name, version=version, alias=alias))

@@ -6,20 +6,23 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from champion.data import Dataset, Summary
 from champion.errors import shorten
-from champion.evaluation import Fold, metrics_of
-from champion.promotion.wording import amount
 from champion.registry import CHALLENGER, CHAMPION, Event, Version
-from champion.task import key
-from champion.tracking import Run
+from champion.task import amount, key
+
+if TYPE_CHECKING:  # which not all who print have imported
+    import pandas as pd
+
+    from champion.data import Dataset, Summary
+    from champion.evaluation import Fold
+    from champion.tracking import Run
 
 console = Console(highlight=False, soft_wrap=True)
 WIDE = 12  # of labels such as challenger
@@ -44,7 +47,7 @@ def line(label: str, text: str, *, width: int = 10) -> None:
     console.print(text, markup=False)
 
 
-def opening(data: Summary, train: Dataset, test: Dataset, *, told: bool, model: str, seed: int) -> None:
+def opening(data: "Summary", train: "Dataset", test: "Dataset", *, told: bool, model: str, seed: int) -> None:
     """Print what is learned from what; the task was `told`, or else it is said that it was guessed."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # no run fails because a terminal lacks ² or ±
@@ -55,11 +58,11 @@ def opening(data: Summary, train: Dataset, test: Dataset, *, told: bool, model: 
     line("model", model)
 
 
-def _in_unit(dataset: Dataset) -> str:
+def _in_unit(dataset: "Dataset") -> str:
     return "" if dataset.task.is_classification or dataset.unit == dataset.target else f", in {dataset.unit}"
 
 
-def _task(dataset: Dataset) -> str:
+def _task(dataset: "Dataset") -> str:
     task, classes = dataset.task, dataset.task.classes
     if not task.is_classification:
         return task.name
@@ -69,13 +72,13 @@ def _task(dataset: Dataset) -> str:
     return f"{task.name}, {len(classes)} classes: {shorten(map(key, classes), limit=6)}"
 
 
-def _split(dataset: Dataset, seed: int) -> str:
+def _split(dataset: "Dataset", seed: int) -> str:
     if dataset.time is not None:
         return f"the latest by {dataset.time.name}"
     return f"no {dataset.group.name} in both, seed {seed}" if dataset.group is not None else f"seed {seed}"
 
 
-def columns(found: pd.DataFrame) -> None:
+def columns(found: "pd.DataFrame") -> None:
     """Print what was found in each column and what was done with it; of very many, the first ones."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in found.columns:
@@ -106,7 +109,7 @@ def advice(lines: Sequence[str]) -> None:
 
 
 @contextmanager
-def folds(n_splits: int, dataset: Dataset) -> Iterator[Callable[[Fold], None]]:
+def folds(n_splits: int, dataset: "Dataset") -> Iterator[Callable[["Fold"], None]]:
     """Show the folds as they finish: a progress bar on a terminal, one line each otherwise."""
     columns = (
         TextColumn("[bold]folds[/bold]    "),
@@ -117,7 +120,7 @@ def folds(n_splits: int, dataset: Dataset) -> Iterator[Callable[[Fold], None]]:
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=n_splits)
 
-        def on_fold(fold: Fold) -> None:
+        def on_fold(fold: "Fold") -> None:
             said = _said(fold, dataset)
             progress.update(bar, advance=1, description=said)
             if not console.is_terminal:
@@ -126,14 +129,16 @@ def folds(n_splits: int, dataset: Dataset) -> Iterator[Callable[[Fold], None]]:
         yield on_fold
 
 
-def _said(fold: Fold, dataset: Dataset) -> str:
+def _said(fold: "Fold", dataset: "Dataset") -> str:
     if dataset.task.is_classification:
         return f"log loss {fold.metrics['log_loss']:.4f}, accuracy {fold.metrics['accuracy']:.1%}"
     return f"RMSE {amount(fold.metrics['rmse'])} {dataset.unit}, R² {fold.metrics['r2']:.3f}"
 
 
-def results(metrics: Mapping[str, float], dataset: Dataset) -> None:
+def results(metrics: Mapping[str, float], dataset: "Dataset") -> None:
     """Print the metrics as a table: cross-validated, and on the held-out rows where there was a final."""
+    from champion.evaluation import metrics_of
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "cross-validated", "held out", ""):
         table.add_column(heading, justify="left" if heading == "" else "right")
@@ -214,7 +219,7 @@ def _time(iso: str) -> str:
     return iso[:19].replace("T", " ")
 
 
-def closing(run: Run, *, ui: str, serve: str | None) -> None:
+def closing(run: "Run", *, ui: str, serve: str | None) -> None:
     """Print where everything is, and the commands that go on from here; `serve` only where there is a champion."""
     line("run", f"{run.name} in {run.experiment}")
     folder = run.folder

@@ -50,16 +50,16 @@ def load(imports: Sequence[str]) -> None:
         _server.load(imports)
 
 
-def side_by_side(cells: int, n_jobs: int, *, cores: int | None) -> tuple[Each, int | None]:
-    """Return how to go through jobs on a table of so many cells, and how many threads each of them has.
+def side_by_side(cells: int, n_jobs: int, *, cores: int | None) -> tuple[Each, int, int | None]:
+    """Return how to go through jobs on a table of so many cells, how many at a time, and how many threads each has.
 
     `cores` is how many there are for all (None: all). Processes of a thread each don't wait for each other, as the
     threads of one fit do after every few microseconds of work.
     """
     n = min(cores or cpu_count(), n_jobs)
     if _server is None or n < 2 or cells > MOST_CELLS:
-        return one_by_one, cores
-    return partial(_server.each, n=n), (cores or cpu_count()) // n
+        return one_by_one, 1, cores
+    return partial(_server.each, n=n), n, (cores or cpu_count()) // n
 
 
 def one_by_one(function: Callable[[Any], Any], jobs: Iterable[Any]) -> Generator[Any]:

@@ -55,3 +55,8 @@ def classification(classes: Sequence[Label]) -> Task:
 def key(label: Label) -> str:
     """Return what a class is called where only text will do, as in the names of columns and the keys of JSON."""
     return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def amount(value: float) -> str:
+    """Return a quantity in the target's unit with four digits or more, as in 48,963 or 0.1234."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"

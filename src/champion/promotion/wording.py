@@ -1,6 +1,7 @@
 """Decides in which words a final is told; who wins it is decided in decision.py."""
 
 from champion.promotion.comparison import Comparison
+from champion.task import amount
 
 NAMES = {"rmse": "RMSE", "log_loss": "Log loss"}
 
@@ -28,11 +29,6 @@ def standing(found: Comparison, *, metric: str, opponent: str, rows: str) -> str
     return (
         f"{own} is {_percent(abs(found.improvement))} {'above' if found.improvement < 0 else 'below'} {theirs} {rows}"
     )
-
-
-def amount(value: float) -> str:
-    """Return a quantity in the target's unit with four digits or more, as in 48,963 or 0.1234."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
 
 
 def _percent(share: float) -> str:

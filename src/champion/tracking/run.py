@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 import numpy as np
@@ -23,7 +23,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from mlflow.utils.validation import _validate_experiment_name
 
 from champion import patience, trial
-from champion.data import Dataset, Summary
 from champion.errors import TrackingError
 from champion.home import REPOSITORY
 from champion.redaction import redact
@@ -31,6 +30,9 @@ from champion.tracking import moved
 from champion.tracking.artifacts import check, kept_at, lies_in, location, root
 from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.process import alive, close_killed, close_killed_runs
+
+if TYPE_CHECKING:
+    from champion.data import Dataset, Summary
 from hydra_plugins.champion_sweeper import stops_on_sigterm
 
 # Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
@@ -105,8 +107,8 @@ def start_run(
     name: str,
     artifacts: str | None,
     folder: Path,
-    data: Summary,
-    typical: Dataset,
+    data: "Summary",
+    typical: "Dataset",
     params: Mapping[str, Any],
     tags: Mapping[str, str],
     config: str,
@@ -144,8 +146,8 @@ def start_sweep(
     run_id: str | None,
     artifacts: str | None,
     folder: Path,
-    data: Summary,
-    typical: Dataset,
+    data: "Summary",
+    typical: "Dataset",
     tags: Mapping[str, str],
 ) -> Iterator[Run]:
     """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does."""
@@ -222,7 +224,7 @@ def _check_files(experiment: Experiment) -> None:
         raise TrackingError(f"{says}. Bring it back, or choose another experiment_name.")
 
 
-def _provenance(data: Summary) -> dict[str, str]:
+def _provenance(data: "Summary") -> dict[str, str]:
     """Return which data and which code."""
     return {
         "data_fingerprint": data.fingerprint,
@@ -249,7 +251,7 @@ def _context_tags() -> dict[str, str]:
     return found
 
 
-def _dataset_input(data: Summary, typical: Dataset) -> DatasetInput:
+def _dataset_input(data: "Summary", typical: "Dataset") -> DatasetInput:
     """Return what MLflow keeps of the table, made once for the same one.
 
     Its types are those of some typical rows: MLflow looks at every cell of text, which takes a minute for a million.
