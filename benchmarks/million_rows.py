@@ -1,11 +1,10 @@
-"""What a million rows of 20 columns take: `python -m benchmarks.million_rows [rows]`.
+"""What a million rows of 20 columns take: `python -m benchmarks.million_rows [--rows 1000000]`.
 
 A table of fractions, whole numbers and two categories is written as CSV and trained on with model=xgboost as a process
 of its own: cross-validated, held out, registered. Its peak memory is that beyond a process that only imports the same,
 told as a share of what the loaded table takes.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.run_overhead import IMPORTS, measure
+from benchmarks import figures, process
 from champion import data
 
 
@@ -31,28 +30,52 @@ def make(n_rows: int) -> pd.DataFrame:
     return pd.DataFrame(columns | {"y": y.round(4)})
 
 
-def write(n_rows: int, file: str) -> tuple[float, float]:
-    """Write the table; return the seconds that it takes to be loaded, and the megabytes that it takes then."""
-    make(n_rows).to_csv(file, index=False)
+def write(n_rows: int, file: str) -> dict[str, float]:
+    """Write the table; return its size, the seconds it takes to be loaded, and the megabytes that it takes then."""
+    (made := make(n_rows)).to_csv(file, index=False)
     started = time.perf_counter()
     loaded = data.load(file, target="y")
-    return time.perf_counter() - started, loaded.table.memory_usage(deep=True).sum() / 1e6
+    seconds = time.perf_counter() - started
+    megabytes = loaded.table.memory_usage(deep=True).sum() / 1e6
+    return {"rows": len(made), "columns": made.shape[1], "loading": seconds, "table": megabytes}
 
 
-def main(n_rows: int) -> None:
-    """Write, train, print."""
-    with tempfile.TemporaryDirectory() as home:
-        file, env = Path(home) / "million.csv", {**os.environ, "CHAMPION_HOME": home}
-        _, imports = measure([sys.executable, "-c", IMPORTS], env)
-        with ProcessPoolExecutor(1) as apart:  # a process that is started from a large one seems as large itself
-            loading, loaded = apart.submit(write, n_rows, str(file)).result()
-        train = [sys.executable, "src/train.py", "data=csv", f"data.path={file}", "data.target=y", "model=xgboost"]
-        seconds, peak = measure(train, env)
-    print(f"{n_rows:,} rows, loaded in {loading:.1f} s into {loaded:.0f} MB; trained in {seconds:.0f} s")
-    print(
-        f"peak {peak:.0f} MB, {peak - imports:.0f} MB beyond imports: {(peak - imports) / loaded:.2f} times the table"
+def summary(rows: list[figures.Row]) -> figures.Row:
+    """Return the medians, and the memory beyond that of imports."""
+    [found] = figures.medians(rows, "rows")
+    return found | {"beyond": found["peak"] - found["imports"]}
+
+
+def text(found: figures.Row) -> str:
+    """Say them."""
+    return (
+        f"A file of {found['rows']:,} rows and {found['columns']} columns is read into {found['table']:.0f} MB; "
+        f"cross-validated, fitted, scored and registered in {found['training']:.0f} s, with at most "
+        f"{found['beyond']:.0f} MB beyond what its imports take: "
+        f"{found['beyond'] / found['table']:.2f} times the table."
     )
 
 
+def main() -> None:
+    """Write and train."""
+    parser = figures.parser(__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    given = parser.parse_args()
+    with figures.measured("million_rows", save=given.save) as rows, tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        imported = process.run(*process.importing("model=xgboost", "model.n_estimators=5", home=home), home=home)
+        with ProcessPoolExecutor(1) as apart:  # a process that is started from a large one seems as large itself
+            written = apart.submit(write, given.rows, f"{home}/million.csv").result()
+        train = ["data=csv", f"data.path={home}/million.csv", "data.target=y", "model=xgboost"]
+        ran = process.train(*train, f"hydra.run.dir={home}/run", home=home)
+        report = process.report(home / "run")
+        if (read := [report["data"]["rows"], report["data"]["columns"]]) != [written["rows"], written["columns"]]:
+            sys.exit(f"{read} rows and columns were trained on, of {written}")
+        if (r2 := report["metrics"]["test_r2"]) < 0.5:  # the mean has 0, what y is made of 0.9
+            sys.exit(f"a model with a test R² of {r2:.3f} has learned too little to be measured")
+        took = {"training": ran.seconds, "peak": ran.megabytes, "imports": imported.megabytes, "test_r2": r2}
+        rows.append(written | took)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    main()

@@ -1,4 +1,4 @@
-"""How good a run with nothing but defaults is on tables of all kinds: `python -m benchmarks.own_tables [table ...]`.
+"""How good a run with nothing but defaults is on tables of all kinds: `python -m benchmarks.own_tables [--tables …]`.
 
 Each table is trained on by `python src/train.py data=csv data.path=… data.target=…` and nothing else. A plain random
 forest, histogram gradient boosting and XGBoost are fitted on the same training rows as their libraries have them, with
@@ -7,12 +7,9 @@ are scored on the same held-out rows, by RMSE or log loss; `share` is the run's 
 three.
 """
 
-import json
-import os
-import subprocess
+import math
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -32,13 +29,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, TargetEncoder
 from xgboost import XGBClassifier, XGBRegressor
 
-from benchmarks.tables import TABLES, Table
+from benchmarks import figures, process
+from benchmarks.tables import TABLES
 from champion import data, split
 from champion.data import Dataset
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 HOUSING = {"path": "pkg://champion.datasets/california_housing.csv.gz", "target": "median_house_value"}
 REGRESSORS = (RandomForestRegressor, HistGradientBoostingRegressor, XGBRegressor)
+THREE = ("forest", "histogram", "xgboost")
 CLASSIFIERS = (RandomForestClassifier, HistGradientBoostingClassifier, XGBClassifier)
 
 
@@ -80,39 +78,76 @@ def _with_date_parts(X: pd.DataFrame, dates: list[str]) -> pd.DataFrame:
     return X.assign(**parts).drop(columns=dates)
 
 
-def run(overrides: list[str], home: str) -> tuple[float, float]:
-    """Train as a user would; return the held-out error and the seconds."""
-    folder = tempfile.mkdtemp(dir=home)
-    started = time.perf_counter()
-    command = [sys.executable, "src/train.py", *overrides, f"hydra.run.dir={folder}"]
-    env = {**os.environ, "CHAMPION_HOME": home}
-    subprocess.run(command, cwd=REPOSITORY, env=env, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - started
-    metrics = json.loads((Path(folder) / "evaluation_report.json").read_text())["metrics"]
-    return metrics.get("test_rmse", metrics.get("test_log_loss")), seconds
+def read(name: str, folder: Path) -> tuple[Dataset, list[str]]:
+    """Return a table, and the overrides by which train.py reads the same."""
+    if name == "california":
+        return data.load(HOUSING["path"], target=HOUSING["target"]), []
+    table, file = TABLES[name], folder / f"{name}.csv"
+    overrides = table.write(file)
+    return data.load(str(file), target=table.target), overrides
 
 
-def main(names: list[str]) -> None:
-    """Train, fit, and print a row for each table."""
+def check(test: Dataset, home: str | Path) -> None:
+    """Exit unless the newest version of a home was scored on these rows."""
+    if (scored := process.held_out(home)) != test.fingerprint:
+        sys.exit(
+            f"train.py held out other rows of {test.source}: their fingerprint is {scored}, not {test.fingerprint}"
+        )
+
+
+def measure(name: str, home: str) -> figures.Row:
+    """Fit the three, train as a user would; return the errors on the held-out rows, and the seconds of the run."""
+    whole, overrides = read(name, Path(home))
+    train, test = split.hold_out(whole, test_size=0.2, seed=42)
+    forest, histogram, xgboost = plain(train, test)
+    folder = Path(tempfile.mkdtemp(dir=home))
+    ran = process.train(*overrides, f"hydra.run.dir={folder}", home=home)
+    check(test, home)
+    size = {"rows": len(whole), "columns": len(whole.X.columns), "held_out": len(test), "task": whole.task.name}
+    error = process.report(folder)["metrics"][f"test_{whole.task.metric}"]
+    errors = {"forest": forest, "histogram": histogram, "xgboost": xgboost, "run": error}
+    return {"table": name, **size, **errors, "seconds": ran.seconds}
+
+
+def shown(error: float) -> str:
+    """Return an error with its digits."""
+    return f"{error:,.4f}" if error < 100 else f"{error:,.0f}"
+
+
+def summary(rows: list[figures.Row]) -> list[figures.Row]:
+    """Return the rows with the run's error as a share of the best of the three."""
+    return [row | {"share": row["run"] / min(row[name] for name in THREE)} for row in rows]
+
+
+def text(found: list[figures.Row]) -> str:
+    """Say them."""
+    cells = [
+        {
+            "table": one["table"],
+            "has": "the bundled one" if one["table"] == "california" else TABLES[one["table"]].has,
+            "rows": f"{one['rows']:,}",
+            "held out": f"{one['held_out']:,}",
+            **{name: shown(one[name]) for name in (*THREE, "run")},
+            "share": f"{one['share']:.3f}",
+            "seconds": f"{one['seconds']:.1f}",
+        }
+        for one in found
+    ]
+    beyond = max(0, math.ceil(100 * (max(one["share"] for one in found) - 1)))
+    return f"{figures.table(cells)}\n\nOf the {len(found)} tables, none is more than {beyond} % beyond the best."
+
+
+def main() -> None:
+    """Measure each table."""
     warnings.simplefilter("ignore")
-    columns = ("rows", "columns", "held out", "task", "forest", "histogram", "xgboost", "run", "share", "seconds")
-    print(f"{'table':15}" + "".join(f"{name:>11}" for name in columns))
-    chosen: dict[str, Table | None] = {"california": None, **TABLES}
-    with tempfile.TemporaryDirectory() as home:
-        for name in names or chosen:
-            table, overrides, read = chosen[name], [], HOUSING
-            if table is not None:
-                file = Path(home) / f"{name}.csv"
-                overrides, read = table.write(file), {"path": str(file), "target": table.target}
-            whole = data.load(**read)  # type: ignore[arg-type]
-            train, test = split.hold_out(whole, test_size=0.2, seed=42)
-            errors = plain(train, test)
-            error, seconds = run(overrides, home)
-            row = (f"{len(whole):,}", len(whole.X.columns), f"{len(test):,}", whole.task.name)
-            shown = [f"{value:11,.4f}" if value < 100 else f"{value:11,.0f}" for value in (*errors, error)]
-            print(f"{name:15}" + "".join(f"{cell!s:>11}" for cell in row) + "".join(shown), end="")
-            print(f"{error / min(errors):11.3f}{seconds:11.1f}", flush=True)
+    parser = figures.parser(__doc__)
+    parser.add_argument("--tables", nargs="+", default=["california", *TABLES])
+    given = parser.parse_args()
+    with figures.measured("own_tables", save=given.save) as rows, tempfile.TemporaryDirectory() as home:
+        for name in given.tables:
+            rows.append(measure(name, home))
+            print(rows[-1], file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,20 +1,16 @@
-"""What a run costs beside its fitting: `python benchmarks/run_overhead.py [runs]`.
+"""What a run costs beside its fitting: `python -m benchmarks.run_overhead [--repeats 5]`.
 
 Each run is a process of its own on a database that exists already. Beside it, in turn, a process that only imports
-what a run imports is timed: overhead = wall time - imports - fitting. Medians over the runs (5 unless told).
+what such a run imports is timed: overhead = wall time - imports - fitting. Medians over the repeats.
 """
 
-import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-IMPORTS = "import hydra, xgboost; from champion import console, finalist, promotion, report, split, tracking"
+from benchmarks import figures, process
+
 RUNS = {
     "random_forest 100": ["model=random_forest", "model.n_estimators=100"],
     "random_forest 150": ["model=random_forest"],
@@ -22,37 +18,62 @@ RUNS = {
     "gradient_boosting": ["model=gradient_boosting"],
     "xgboost": ["model=xgboost"],
 }
+FOLDS = 5
 
 
-def measure(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Return the wall time of a process in seconds, and its peak memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"{command} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1000
+def measure(overrides: list[str], imports: list[str], home: Path) -> dict[str, float]:
+    """Run, and import the same; return what both took."""
+    folder = Path(tempfile.mkdtemp(dir=home))
+    imported = process.run(*imports, home=home)
+    ran = process.train(*overrides, f"hydra.run.dir={folder}", home=home)
+    report = process.report(folder)
+    asked = dict(word.removeprefix("model.").split("=") for word in overrides)
+    if len(report["folds"]) != FOLDS or any(str(report["params"][key]) != value for key, value in asked.items()):
+        sys.exit(f"{overrides} fitted {len(report['folds'])} folds with {report['params']}")
+    fitting = report["metrics"]["fit_seconds"]
+    return {
+        "wall": ran.seconds,
+        "imports": imported.seconds,
+        "fitting": fitting,
+        "overhead": ran.seconds - imported.seconds - fitting,
+        "peak": ran.megabytes,
+        "test_r2": report["metrics"]["test_r2"],
+    }
+
+
+def summary(rows: list[figures.Row]) -> list[figures.Row]:
+    """Return the medians of each run."""
+    return figures.medians(rows, "run")
+
+
+def text(found: list[figures.Row]) -> str:
+    """Say them."""
+    shown: list[dict[str, Any]] = [
+        {
+            "run": one["run"],
+            "test R²": f"{one['test_r2']:.3f}",
+            **{f"{name} s": f"{one[name]:.1f}" for name in ("wall", "imports", "fitting")},
+            "overhead s": f"{one['overhead']:.2f}",
+            "peak MB": f"{one['peak']:.0f}",
+        }
+        for one in found
+    ]
+    return f"{figures.table(shown)}\n\nMedians of {found[0]['repeats']} runs each."
 
 
 def main() -> None:
-    """Measure every run, print one row for each."""
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    with tempfile.TemporaryDirectory() as home:
-        env = {**os.environ, "CHAMPION_HOME": home}
-        train = [sys.executable, "src/train.py"]
-        measure([*train, "experiment=quick", "promote=true"], env)  # makes the database and a first champion
-        print(f"{'run':20}{'wall s':>8}{'imports':>9}{'fitting':>9}{'overhead':>10}{'peak MB':>9}{'test R²':>9}")
-        for name, overrides in RUNS.items():
-            rows = []
-            for repeat in range(repeats):
-                folder = Path(home) / f"{name}{repeat}".replace(" ", "")
-                imports, _ = measure([sys.executable, "-c", IMPORTS], env)
-                wall, memory = measure([*train, *overrides, f"hydra.run.dir={folder}"], env)
-                metrics = json.loads((folder / "evaluation_report.json").read_text())["metrics"]
-                fitting = metrics["fit_seconds"]
-                rows.append((wall, imports, fitting, wall - imports - fitting, memory, metrics["test_r2"]))
-            wall, imports, fitting, overhead, memory, r2 = map(statistics.median, zip(*rows, strict=True))
-            print(f"{name:20}{wall:8.1f}{imports:9.1f}{fitting:9.1f}{overhead:10.2f}{memory:9.0f}{r2:9.4f}", flush=True)
+    """Measure every run."""
+    parser = figures.parser(__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--runs", nargs="+", default=list(RUNS), choices=RUNS)
+    given = parser.parse_args()
+    with figures.measured("run_overhead", save=given.save) as rows, tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        process.train("experiment=quick", "promote=true", home=home)  # makes the database and a first champion
+        for name in given.runs:
+            imports = process.importing(*RUNS[name], home=home)
+            for repeat in range(given.repeats):
+                rows.append({"run": name, "repeat": repeat, **measure(RUNS[name], imports, home)})
 
 
 if __name__ == "__main__":

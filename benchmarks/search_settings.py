@@ -8,11 +8,11 @@ Pruners: the trials drawn by chance are then replayed in random orders, with wha
 the same of the best trial that the pruner let finish, after a fifth of the seconds that all of them take.
 """
 
-import argparse
 import statistics
+import sys
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from joblib import Parallel, delayed
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner, WilcoxonPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from scipy.stats import spearmanr
 from sklearn.compose import ColumnTransformer
 
+from benchmarks import figures
 from benchmarks.own_tables import HOUSING
 from benchmarks.tables import TABLES
 from champion import evaluation, features, pipeline, preparation
@@ -47,12 +49,12 @@ SAMPLERS = {
     "TPE as it comes": (TPESampler, {}),
     "TPE of conf/": (TPESampler, {key: value for key, value in OWN.items() if key not in ("_target_", "seed")}),
 }
-PRUNERS: dict[str, BasePruner] = {
-    "none": NopPruner(),
-    "of conf/": instantiate(yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text())["pruner"]),
-    "halving by two": SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
-    "median": MedianPruner(n_startup_trials=5),
-    "Wilcoxon": WilcoxonPruner(p_threshold=0.1),
+PRUNERS: dict[str, Callable[[], BasePruner]] = {
+    "none": NopPruner,
+    "of conf/": lambda: instantiate(yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text())["pruner"]),
+    "halving by two": lambda: SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
+    "median": lambda: MedianPruner(n_startup_trials=5),
+    "Wilcoxon": lambda: WilcoxonPruner(p_threshold=0.1),
 }
 ORDERS = 50  # in which trials are replayed
 
@@ -124,6 +126,8 @@ def pruned(trials: list[Trial], pruner: BasePruner, seconds: float) -> float:
         trial = own.ask()
         for fold, (error, took) in enumerate(zip(one.errors, one.seconds, strict=True), 1):
             seconds -= took
+            if seconds < 0:
+                return best
             trial.report(error, fold)
             if fold < len(one.errors) and trial.should_prune():
                 own.tell(trial, state=optuna.trial.TrialState.PRUNED)
@@ -131,72 +135,104 @@ def pruned(trials: list[Trial], pruner: BasePruner, seconds: float) -> float:
         else:
             own.tell(trial, one.error)
             best = min(best, one.error)
-        if seconds <= 0:
-            break
     return best
 
 
+def check(table: str, studies: list[list[Trial]], n_trials: int, n_first: int) -> None:
+    """Exit unless all studies of a table have as many trials, and the first ones found the same."""
+    begun = np.array([[trial.errors for trial in trials[:n_first]] for trials in studies])
+    if {len(trials) for trials in studies} != {n_trials} or not np.allclose(begun, begun[0], rtol=1e-6):
+        sys.exit(f"the studies of {table} have {[len(one) for one in studies]} trials, which begin with {begun}")
+
+
+def sampled(found: Mapping[tuple[str, str, int], list[Trial]]) -> list[figures.Row]:
+    """Return the best error of each study, each name and seed of each table."""
+    return [
+        {"table": table, "sampler": name, "seed": seed, "best": min(trial.error for trial in trials)}
+        for (table, name, seed), trials in found.items()
+    ]
+
+
+def replayed(table: str, drawn: list[Trial]) -> list[figures.Row]:
+    """Return the best error that a pruner lets finish, the mean over the orders; and how the first fold's ranks agree.
+
+    Every pruner has the same seconds and the same orders.
+    """
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(len(drawn)) for _ in range(ORDERS)]
+    budget = sum(sum(trial.seconds) for trial in drawn) / 5
+    agree = spearmanr([one.errors[0] for one in drawn], [one.error for one in drawn])[0]
+    best = {
+        name: [pruned([drawn[place] for place in order], pruner(), budget) for order in orders]
+        for name, pruner in PRUNERS.items()
+    }
+    return [
+        *({"table": table, "pruner": name, "best": statistics.fmean(own)} for name, own in best.items()),
+        {"table": table, "agree": float(agree)},
+    ]
+
+
+def summary(rows: list[figures.Row]) -> figures.Row:
+    """Return by how many percent the mean of the best errors lies above the least, by table, for each setting."""
+    least = {
+        table: min(row["best"] for row in own if "sampler" in row)
+        for table, own in figures.grouped(rows, "table").items()
+    }
+    shares = {
+        what: {
+            name: {
+                table: 100 * (statistics.fmean(row["best"] for row in own) / least[table] - 1)
+                for table, own in figures.grouped(of, "table").items()
+            }
+            for name, of in figures.grouped(rows, what).items()
+        }
+        for what in ("sampler", "pruner")
+    }
+    return {**shares, "agree": [row["agree"] for row in rows if "agree" in row]}
+
+
+def text(found: figures.Row) -> str:
+    """Say them."""
+    tables = {
+        what: figures.table(
+            {what: name} | {table: f"{share:.2f} %" for table, share in _with_mean(own).items()}
+            for name, own in found[what].items()
+        )
+        for what in ("sampler", "pruner")
+    }
+    agree = f"{min(found['agree']):.2f} to {max(found['agree']):.2f}"
+    ranks = f"The first of five folds is the cheap look: its ranks correlate with those of the whole by {agree}."
+    return f"{tables['sampler']}\n\n{ranks}\n\n{tables['pruner']}"
+
+
+def _with_mean(shares: Mapping[str, float]) -> dict[str, float]:
+    return {**shares, "mean": statistics.fmean(shares.values())}
+
+
 def main() -> None:
-    """Search, print what samplers reach, replay, print what pruners save."""
+    """Search, then replay what was drawn by chance."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    parser = figures.parser(__doc__)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--tables", nargs="+", default=list(CHOSEN), choices=CHOSEN)
     given = parser.parse_args()
-    if given.trials <= len(first := space().first()):
-        parser.error(
-            f"--trials must exceed the {len(first)} first ones, which no sampler chose, but got {given.trials}."
-        )
-    jobs = [(table, name, seed) for table in CHOSEN for name in SAMPLERS for seed in range(given.seeds)]
-    with tempfile.TemporaryDirectory() as folder:
-        read = {table: _written(table, Path(folder)) for table in CHOSEN}
+    if given.trials <= (first := len(space().first())):
+        parser.error(f"--trials must exceed the {first} first ones, which no sampler chose, but got {given.trials}.")
+    jobs = [(table, name, seed) for table in given.tables for name in SAMPLERS for seed in range(given.seeds)]
+    with figures.measured("search_settings", save=given.save) as rows, tempfile.TemporaryDirectory() as folder:
+        read = {table: _written(table, Path(folder)) for table in given.tables}
         studies = Parallel(2)(
             delayed(study)(read[table], SAMPLERS[name][0](seed=seed, **SAMPLERS[name][1]), given.trials)
             for table, name, seed in jobs
         )
-    found = dict(zip(jobs, studies, strict=True))
-    least = {
-        table: min(trial.error for job, trials in found.items() if job[0] == table for trial in trials)
-        for table in CHOSEN
-    }
-    _print_heading("sampler")
-    for name in SAMPLERS:
-        best = [
-            [min(trial.error for trial in found[table, name, seed]) for seed in range(given.seeds)] for table in CHOSEN
-        ]
-        _print_row(name, best, least)
-    chance = {
-        table: [trial for seed in range(given.seeds) for trial in found[table, "by chance", seed][len(first) :]]
-        for table in CHOSEN
-    }
-    _print_pruners(chance, least)
-
-
-def _print_pruners(drawn: Mapping[str, list[Trial]], least: Mapping[str, float]) -> None:
-    agree = {
-        table: round(float(spearmanr([one.errors[0] for one in of], [one.error for one in of])[0]), 2)
-        for table, of in drawn.items()
-    }
-    print("\nrank correlation of the first fold and all:", agree)
-    print()
-    _print_heading("pruner")
-    rng = np.random.default_rng(0)
-    orders = {table: [rng.permutation(len(of)) for _ in range(ORDERS)] for table, of in drawn.items()}
-    for name, pruner in PRUNERS.items():
-        best = []
-        for table, of in drawn.items():
-            budget = sum(sum(trial.seconds) for trial in of) / 5
-            best.append([pruned([of[place] for place in order], pruner, budget) for order in orders[table]])
-        _print_row(name, best, least)
-
-
-def _print_heading(what: str) -> None:
-    print(f"| {what} | " + " | ".join(CHOSEN) + " | mean |\n" + "| --- " * (len(CHOSEN) + 2) + "|")
-
-
-def _print_row(name: str, best: list[list[float]], least: Mapping[str, float]) -> None:
-    above = [100 * (statistics.fmean(of) / least[table] - 1) for table, of in zip(CHOSEN, best, strict=True)]
-    print(f"| {name} | " + " | ".join(f"{share:.2f} %" for share in [*above, statistics.fmean(above)]) + " |")
+        found = dict(zip(jobs, studies, strict=True))
+        rows.extend(sampled(found))
+        for table in given.tables:
+            check(table, [trials for job, trials in found.items() if job[0] == table], given.trials, first)
+            drawn = [found[table, "by chance", seed][first:] for seed in range(given.seeds)]
+            rows.extend(replayed(table, [trial for trials in drawn for trial in trials]))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""What the sweeper itself costs: `python benchmarks/sweep_overhead.py [trials]`.
+"""What the sweeper itself costs: `python -m benchmarks.sweep_overhead [--trials 1000]`.
 
 First, how much of two workers' time jobs take that last 0.1 s and 1 s in turn: the time that the study counts as
 theirs, and the bare sleep in it. Then what asking, telling and tracking one trial of XGBoost costs in milliseconds,
-with nothing fitted, about trial 10, 100 and the last (1000 unless told).
+with nothing fitted, about trial 10, 100 and the last.
 """
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,19 +20,22 @@ from omegaconf import OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from benchmarks import figures, process
+from benchmarks.process import REPOSITORY
+
 JOBS = 60
+SHARES = ("workers", "in_trials", "asleep", "beside_ms")
 
 
-def busy() -> None:
-    """Print the share of the workers' time that is spent in jobs."""
+def busy(n_jobs: int) -> figures.Row:
+    """Return the share of the workers' time that is spent in jobs, and the milliseconds of each beside its sleep."""
     with tempfile.TemporaryDirectory() as folder:
-        toy = [sys.executable, str(REPOSITORY / "tests" / "toy" / "app.py"), "-m", f"n=range(0,{JOBS // 2})"]
-        own = ["seconds=0.1,1", "hydra.sweeper.workers=2", f"hydra.sweeper.n_trials={JOBS}"]
+        toy = [sys.executable, str(REPOSITORY / "tests" / "toy" / "app.py"), "-m", f"n=range(0,{n_jobs // 2})"]
+        own = ["seconds=0.1,1", "hydra.sweeper.workers=2", f"hydra.sweeper.n_trials={n_jobs}"]
         storage = f"{folder}/study.journal"
         named = [f"hydra.sweeper.storage={storage}", "hydra.sweeper.study_name=busy"]
-        subprocess.run([*toy, *own, *named], cwd=folder, check=True, capture_output=True)
-        trials = trials_of(storage)
+        process.run(*toy, *own, *named, home=folder, cwd=Path(folder))
+        trials = trials_of(storage, "busy", n_jobs)
     workers: dict[str, list[FrozenTrial]] = {}
     for trial in trials:
         workers.setdefault(trial.user_attrs["worker"], []).append(trial)
@@ -41,15 +43,18 @@ def busy() -> None:
     jobs = sum(ended(trial) - started(trial) for trial in trials)
     sleep = sum(float(trial.params["seconds"]) for trial in trials)
     ideal = sum(spans)
-    print(f"{len(workers)} workers, {len(trials)} jobs: {jobs / ideal:.1%} of their time in trials,", end=" ")
-    print(f"{sleep / ideal:.1%} asleep in the job's own function")
+    beside = 1000 * (jobs - sleep) / len(trials)
+    return {"workers": len(workers), "in_trials": jobs / ideal, "asleep": sleep / ideal, "beside_ms": beside}
 
 
-def trials_of(storage: str) -> list[FrozenTrial]:
-    """Return the trials of the one study in a journal."""
+def trials_of(storage: str, name: str, asked: int) -> list[FrozenTrial]:
+    """Return the trials of a study in a journal; exit unless they are those that were asked for, each one complete."""
     from hydra_plugins.champion_sweeper._store import Store
 
-    return Store(storage, "busy").trials()
+    trials = Store(storage, name).trials()
+    if (states := [trial.state.name for trial in trials]) != ["COMPLETE"] * asked:
+        sys.exit(f"{asked} trials were asked for, and these were told: {states}")
+    return trials
 
 
 def started(trial: FrozenTrial) -> float:
@@ -62,9 +67,11 @@ def ended(trial: FrozenTrial) -> float:
     return trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0
 
 
-def costs(n_trials: int) -> None:
-    """Print the milliseconds that one trial costs beside its job."""
+def costs(n_trials: int) -> list[float]:
+    """Return the milliseconds that each trial costs beside its job."""
     import warnings
+
+    from mlflow import MlflowClient
 
     from champion import data, tracking
     from champion.home import home
@@ -118,11 +125,45 @@ def costs(n_trials: int) -> None:
                         kept.log_metrics({f"metric_{number}": score for number in range(6)})
                 trial.study.tell(trial, score)
                 spent.append(1000 * (time.perf_counter() - begun))
-    for number in sorted({10, 100, n_trials}):
-        near = spent[max(0, number - 10) : number + 5]
-        print(f"trial {number:>5}: {statistics.median(near):5.1f} ms to ask, tell and track")
+            experiments = [MlflowClient().get_experiment_by_name("costs").experiment_id]
+            children = f"tags.`mlflow.parentRunId` = '{parent.id}' and attributes.status = 'FINISHED'"
+            tracked = len(MlflowClient().search_runs(experiments, children, max_results=n_trials + 1))
+        told = len(trials_of(f"{folder}/study.journal", "costs", n_trials))
+    if tracked != told:
+        sys.exit(f"{told} trials were told, but MLflow has {tracked} finished runs of them")
+    return spent
+
+
+def summary(rows: list[figures.Row]) -> figures.Row:
+    """Return the medians of the shares, and of the milliseconds about a trial."""
+    [shares] = figures.medians([{key: row[key] for key in SHARES} for row in rows], "workers")
+    last = len(rows[0]["spent_ms"])
+    about = {
+        str(number): statistics.median(one for row in rows for one in row["spent_ms"][max(0, number - 10) : number + 5])
+        for number in sorted({min(10, last), min(100, last), last})
+    }
+    return shares | {"about": about}
+
+
+def text(found: figures.Row) -> str:
+    """Say them."""
+    about = ", ".join(f"{spent:.0f} ms at trial {number}" for number, spent in found["about"].items())
+    return (
+        f"Asking, telling and tracking a trial takes {about}. With jobs that sleep 0.1 s and 1 s in turn, "
+        f"{found['workers']} workers spend {100 * found['in_trials']:.1f} % of their time in trials and "
+        f"{100 * found['asleep']:.1f} % asleep; between the two are {found['beside_ms']:.0f} ms a job."
+    )
+
+
+def main() -> None:
+    """Measure both."""
+    parser = figures.parser(__doc__)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=JOBS)
+    given = parser.parse_args()
+    with figures.measured("sweep_overhead", save=given.save) as rows:
+        rows.append(busy(given.jobs) | {"spent_ms": [round(one, 2) for one in costs(given.trials)]})
 
 
 if __name__ == "__main__":
-    busy()
-    costs(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main()

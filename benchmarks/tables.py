@@ -13,13 +13,14 @@ PAID_LATER = ["grade", "sub_grade", "installment", "balance", "loan_status"]  # 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a file would hold it: which column is predicted, and what else a person would say on the command line.
+    """A table as a file would hold it: which column is predicted, what it has, and what else a person would type.
 
     `read` returns a DataFrame of shape (n_rows, n_features + 1).
     """
 
     target: str
     read: Callable[[], pd.DataFrame]
+    has: str
     options: list[str] = field(default_factory=list)
 
     def write(self, file: Path) -> list[str]:
@@ -49,19 +50,25 @@ def _sklearn(load: Callable[..., object]) -> Callable[[], pd.DataFrame]:
 
 
 TABLES = {
-    "ames": Table("Sale_Price", _r("modeldata", "ames")),
-    "diamonds": Table("price", _r("ggplot2", "diamonds", rows=20_000)),
-    "hotel_rates": Table("avg_price_per_room", _r("modeldata", "hotel_rates")),
-    "chicago": Table("ridership", _r("modeldata", "Chicago")),
-    "movies": Table("rating", _r("ggplot2movies", "movies", drop=tuple(f"r{n}" for n in range(1, 11)), rows=20_000)),
-    "loans": Table("interest_rate", _loans),
-    "credit_data": Table("Status", _r("modeldata", "credit_data")),
-    "wa_churn": Table("churn", _r("modeldata", "wa_churn")),
-    "attrition": Table("Attrition", _r("modeldata", "attrition")),
-    "lending_club": Table("Class", _r("modeldata", "lending_club")),
-    "titanic": Table("Survived", _r("Stat2Data", "Titanic", drop=("SexCode",))),
-    "breast_cancer": Table("target", _sklearn(datasets.load_breast_cancer)),
-    "hpc_data": Table("class", _r("modeldata", "hpc_data")),
-    "storms": Table("status", _r("dplyr", "storms")),
-    "digits": Table("target", _sklearn(datasets.load_digits)),
+    "ames": Table("Sale_Price", _r("modeldata", "ames"), "40 categories"),
+    "diamonds": Table("price", _r("ggplot2", "diamonds", rows=20_000), "3 categories"),
+    "hotel_rates": Table(
+        "avg_price_per_room", _r("modeldata", "hotel_rates"), "a date, categories of up to 167 values"
+    ),
+    "chicago": Table("ridership", _r("modeldata", "Chicago"), "a date"),
+    "movies": Table(
+        "rating",
+        _r("ggplot2movies", "movies", drop=tuple(f"r{n}" for n in range(1, 11)), rows=20_000),
+        "a text, two columns 91 % empty",
+    ),
+    "loans": Table("interest_rate", _loans, "many gaps, job titles"),
+    "credit_data": Table("Status", _r("modeldata", "credit_data"), "categories, gaps"),
+    "wa_churn": Table("churn", _r("modeldata", "wa_churn"), "categories"),
+    "attrition": Table("Attrition", _r("modeldata", "attrition"), "categories"),
+    "lending_club": Table("Class", _r("modeldata", "lending_club"), "5 % are bad"),
+    "titanic": Table("Survived", _r("Stat2Data", "Titanic", drop=("SexCode",)), "a text, 42 % of the ages missing"),
+    "breast_cancer": Table("target", _sklearn(datasets.load_breast_cancer), "numbers"),
+    "hpc_data": Table("class", _r("modeldata", "hpc_data"), "4 classes"),
+    "storms": Table("status", _r("dplyr", "storms"), "9 classes, names"),
+    "digits": Table("target", _sklearn(datasets.load_digits), "10 classes"),
 }
