@@ -5,10 +5,14 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from subprocess import STDOUT, Popen
 from typing import Any
+
+import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = [sys.executable, "src/train.py"]
@@ -34,7 +38,7 @@ sys.exit(f"not imported: {missing[:9]}" if len(missing) > 0.01 * len(names) else
 
 @dataclass(frozen=True)
 class Ran:
-    """What a process took, in seconds and MB at its peak, and what it printed."""
+    """What a process took, in seconds and MB at its peak (of the largest of its processes), and what it printed."""
 
     seconds: float
     megabytes: float
@@ -47,24 +51,45 @@ def environment(home: str | Path) -> dict[str, str]:
     return {**outside, "CHAMPION_HOME": str(home), "PYTHONPATH": str(REPOSITORY / "src")}
 
 
-def run(*command: str, home: str | Path, cwd: Path = REPOSITORY, env: dict[str, str] | None = None) -> Ran:
-    """Run a command to its end, in `env` or the environment of a home."""
+def run(
+    *command: str, home: str | Path, cwd: Path = REPOSITORY, env: dict[str, str] | None = None, together: bool = False
+) -> Ran:
+    """Run a command to its end, in `env` or the environment of a home; look at the memory of its processes `together`.
+
+    The latter is seen four times a second only, and takes a little of the time.
+    """
+    most = 0.0
     with tempfile.TemporaryFile("w+") as said:
         started = time.perf_counter()
         process = Popen(command, cwd=cwd, env=env or environment(home), stdout=said, stderr=STDOUT)
+        while together and not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            most = max(most, _memory(process.pid))
+            time.sleep(0.25)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
+        if usage.ru_maxrss > getrusage(RUSAGE_SELF).ru_maxrss:  # or else it may be what was copied of this process
+            most = max(most, usage.ru_maxrss / 1000)
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         printed = said.read()
     if process.returncode:
         sys.exit(f"{command} failed:\n{printed[-2000:]}")
-    return Ran(seconds, usage.ru_maxrss / 1000, printed)
+    return Ran(seconds, most, printed)
 
 
-def train(*overrides: str, home: str | Path) -> Ran:
+def _memory(pid: int) -> float:
+    """Return the MB of a process and all that it started; pages that they share count once."""
+    found = 0.0
+    with suppress(psutil.Error):
+        whole = psutil.Process(pid)
+        for process in [whole, *whole.children(recursive=True)]:
+            found += process.memory_full_info().pss / 1e6
+    return found
+
+
+def train(*overrides: str, home: str | Path, together: bool = False) -> Ran:
     """Train as a user would."""
-    return run(*TRAIN, *overrides, home=home)
+    return run(*TRAIN, *overrides, home=home, together=together)
 
 
 def importing(*overrides: str, home: Path) -> list[str]:

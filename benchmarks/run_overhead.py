@@ -1,7 +1,8 @@
 """What a run costs beside its fitting: `python -m benchmarks.run_overhead [--repeats 5]`.
 
-Each run is a process of its own on a database that exists already. Beside it, in turn, a process that only imports
-what such a run imports is timed: overhead = wall time - imports - fitting. Medians over the repeats.
+Each run is a process of its own on a database that exists already. Beside it, in turn, the same is run with threads=1,
+where no fit overlaps with another or with anything else, and a process that only imports what such a run imports:
+overhead = wall time of a thread - imports - fitting. Medians over the repeats.
 """
 
 import sys
@@ -22,23 +23,33 @@ FOLDS = 5
 
 
 def measure(overrides: list[str], imports: list[str], home: Path) -> dict[str, float]:
-    """Run, and import the same; return what both took."""
-    folder = Path(tempfile.mkdtemp(dir=home))
-    imported = process.run(*imports, home=home)
-    ran = process.train(*overrides, f"hydra.run.dir={folder}", home=home)
-    report = process.report(folder)
-    asked = dict(word.removeprefix("model.").split("=") for word in overrides)
-    if len(report["folds"]) != FOLDS or any(str(report["params"][key]) != value for key, value in asked.items()):
-        sys.exit(f"{overrides} fitted {len(report['folds'])} folds with {report['params']}")
-    fitting = report["metrics"]["fit_seconds"]
+    """Run as typed, run in one thread, and import the same; return what they took."""
+    imported = process.run(*imports, home=home).seconds
+    ran, report = run(overrides, home)
+    alone, timed = run([*overrides, "threads=1"], home)
+    fitting = timed["metrics"]["fit_seconds"]
+    if (overhead := alone.seconds - imported - fitting) < 0:
+        sys.exit(f"{overrides} took {alone.seconds:.1f} s, less than imports ({imported:.1f}) and fits ({fitting:.1f})")
     return {
         "wall": ran.seconds,
-        "imports": imported.seconds,
+        "alone": alone.seconds,
+        "imports": imported,
         "fitting": fitting,
-        "overhead": ran.seconds - imported.seconds - fitting,
+        "overhead": overhead,
         "peak": ran.megabytes,
         "test_r2": report["metrics"]["test_r2"],
     }
+
+
+def run(overrides: list[str], home: Path) -> tuple[process.Ran, dict[str, Any]]:
+    """Run; return what it took and its evaluation, which must be of the folds and the model that were asked for."""
+    folder = Path(tempfile.mkdtemp(dir=home))
+    ran = process.train(*overrides, f"hydra.run.dir={folder}", home=home)
+    report = process.report(folder)
+    asked = dict(word.removeprefix("model.").split("=") for word in overrides if word.startswith("model"))
+    if len(report["folds"]) != FOLDS or any(str(report["params"][key]) != value for key, value in asked.items()):
+        sys.exit(f"{overrides} fitted {len(report['folds'])} folds with {report['params']}")
+    return ran, report
 
 
 def summary(rows: list[figures.Row]) -> list[figures.Row]:
@@ -52,7 +63,9 @@ def text(found: list[figures.Row]) -> str:
         {
             "run": one["run"],
             "test R²": f"{one['test_r2']:.3f}",
-            **{f"{name} s": f"{one[name]:.1f}" for name in ("wall", "imports", "fitting")},
+            "wall s": f"{one['wall']:.1f}",
+            "in one thread s": f"{one['alone']:.1f}" if "alone" in one else "-",
+            **{f"{name} s": f"{one[name]:.1f}" for name in ("imports", "fitting")},
             "overhead s": f"{one['overhead']:.2f}",
             "peak MB": f"{one['peak']:.0f}",
         }

@@ -108,14 +108,14 @@ def test_saved_rows_have_their_origin_and_are_shown(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
     monkeypatch.setattr(figures, "PAGES", [page])
     monkeypatch.setattr(figures, "CORES", cpu_count())
-    row = {"run": "xgboost", "imports": 1, "fitting": 2, "overhead": 3, "peak": 500, "test_r2": 0.8}
+    row = {"run": "xgboost", "imports": 1, "fitting": 2, "overhead": 3, "alone": 6, "peak": 500, "test_r2": 0.8}
     with figures.measured("run_overhead", save=True) as rows:
         rows.extend(row | {"repeat": repeat, "wall": wall} for repeat, wall in enumerate([6, 7, 11]))
     result = json.loads((tmp_path / "run_overhead.json").read_text())
     assert [one["wall"] for one in result["rows"]] == [6, 7, 11]
     assert result["version"] == figures.project_version()
     assert result["machine"]["libraries"]["optuna"]
-    assert "| xgboost | 0.800 | 7.0 | 1.0 | 2.0 | 3.00 | 500 |" in page.read_text()
+    assert "| xgboost | 0.800 | 7.0 | 6.0 | 1.0 | 2.0 | 3.00 | 500 |" in page.read_text()
     assert f"Measured at commit {result['commit']} (version {result['version']})" in " ".join(page.read_text().split())
     assert page.read_text().startswith("Before.")
     assert page.read_text().endswith("After.\n")
@@ -137,6 +137,13 @@ def test_imports_are_those_of_the_run(tmp_path: Path) -> None:
     names.write_text(json.dumps(["json", "no_such_module"]))
     with pytest.raises(SystemExit, match="no_such_module"):
         process.run(sys.executable, "-c", process.IMPORT_ALL, str(names), home=tmp_path)
+
+
+def test_memory_is_that_of_all_processes(tmp_path: Path) -> None:
+    """What a process lets another one do for it is counted, too, where that is asked for."""
+    held = "import subprocess, sys, time; own = b'.' * 80_000_000; "
+    command = f"{held}subprocess.run([sys.executable, '-c', {held + 'time.sleep(0.8)'!r}])"
+    assert 160 < process.run(sys.executable, "-c", command, home=tmp_path, together=True).megabytes < 250
 
 
 def test_servers_predict_the_same(tmp_path: Path) -> None:
