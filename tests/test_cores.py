@@ -52,8 +52,9 @@ def test_folds_side_by_side_are_the_same_folds(small: Dataset, estimator: BaseEs
 
 @pytest.mark.usefixtures("beside")
 def test_cores_left_over_are_threads() -> None:
-    """Eight cores for four folds are two threads for each; no more forks are begun than there are cores."""
-    assert cores.side_by_side(1000, 4, cores=8)[1:] == (4, 2)
+    """Eight cores for four folds are two threads for each, where they help; no more forks than cores are begun."""
+    assert cores.side_by_side(cores.CELLS_PER_THREAD, 4, cores=8)[1:] == (4, 2)
+    assert cores.side_by_side(1000, 4, cores=8)[1:] == (4, 1)
     assert cores.side_by_side(1000, 5, cores=2)[1:] == (2, 1)
 
 

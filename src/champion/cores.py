@@ -14,6 +14,7 @@ Each: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Generator[Any]
 
 MOST_CELLS = 1_000_000  # of a table of which several copies may be worked on at the same time
 MODELS = ("sklearn.ensemble", "xgboost", "lightgbm", "catboost")  # where those are that a sweep may fit
+CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
 LOOK = 0.05  # seconds in which others are seen at work
 
 _server: ForkServer | None = None
@@ -59,7 +60,7 @@ def side_by_side(cells: int, n_jobs: int, *, cores: int | None) -> tuple[Each, i
     n = min(cores or cpu_count(), n_jobs)
     if _server is None or n < 2 or cells > MOST_CELLS:
         return one_by_one, 1, cores
-    return partial(_server.each, n=n), n, (cores or cpu_count()) // n
+    return partial(_server.each, n=n), n, min((cores or cpu_count()) // n, 1 + cells // CELLS_PER_THREAD)
 
 
 def one_by_one(function: Callable[[Any], Any], jobs: Iterable[Any]) -> Generator[Any]:
@@ -67,11 +68,16 @@ def one_by_one(function: Callable[[Any], Any], jobs: Iterable[Any]) -> Generator
     yield from map(function, jobs)
 
 
-def idle() -> int:
-    """Return how many of the cores that this process may use have nothing to do now: one at least.
+def threads(cells: int) -> int:
+    """Return how many threads help a fit on so many encoded cells, if those are OpenMP's.
 
-    Threads that wait for each other spin: on a core that others use as well, each waits for a thread that is not on.
+    They spin while they wait for each other: where others use a core as well, all wait for the one that isn't on.
     """
+    return 1 if cells < CELLS_PER_THREAD else min(idle(), 1 + cells // CELLS_PER_THREAD)
+
+
+def idle() -> int:
+    """Return how many of the cores that this process may use have nothing to do now: one at least."""
     most: int = cpu_count()
     if most == 1:
         return 1

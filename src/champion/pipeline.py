@@ -20,8 +20,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch, gen_even_slices
 from threadpoolctl import ThreadpoolController
 
-from champion import rounds
-from champion.cores import check, idle
+from champion import cores, rounds
 from champion.data import Dataset
 from champion.errors import ConfigError
 from champion.features import Standardised
@@ -33,8 +32,7 @@ Rows: TypeAlias = pd.DataFrame | np.ndarray
 Target: TypeAlias = pd.Series | np.ndarray
 Watch: TypeAlias = tuple[np.ndarray, Target]  # rows and targets by which boosting stops early
 
-CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
-SPINNING = ("xgboost", "lightgbm")  # whose threads are OpenMP's
+OPENMP = ("xgboost", "lightgbm")  # which have a parameter for their threads, too
 ROWS_PER_THREAD = 1000  # fewer are predicted sooner than a thread is started
 
 
@@ -172,7 +170,7 @@ def fit(
     same order, so equal models give equal digits, and a single row is answered without waking a thread pool.
     Raises ConfigError for a value the estimator refuses.
     """
-    check(threads)
+    cores.check(threads)
     model = clone(model)
     started = time.perf_counter()
     try:
@@ -181,7 +179,7 @@ def fit(
     except (ValueError, TypeError) as error:
         raise ConfigError(_complaint(bare(model), error)) from error
     seconds = time.perf_counter() - started
-    if X.size > CELLS_PER_THREAD:
+    if X.size > cores.CELLS_PER_THREAD:
         give_back()
     taken = rounds.taken(bare(model)) if watch and rounds.stop_early(bare(model)) else None
     return Fitted(model, seconds, taken)
@@ -223,10 +221,10 @@ def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threa
 def _fit_learner(estimator: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
     key, bounds = _threads_key(estimator), nullcontext()
     if key:
-        spins = type(estimator).__module__.partition(".")[0] in SPINNING
-        estimator.set_params(**{key: threads or (idle() if spins else -1)})
+        openmp = type(estimator).__module__.partition(".")[0] in OPENMP
+        estimator.set_params(**{key: threads or (cores.threads(X.size) if openmp else -1)})
     else:
-        limits = threads or min(idle(), 1 + X.size // CELLS_PER_THREAD)
+        limits = threads or cores.threads(X.size)
         bounds = _pools(type(estimator).__module__).limit(limits=limits, user_api="openmp")
     with bounds:
         if watch and rounds.stop_early(estimator):
