@@ -15,7 +15,7 @@ Each: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Generator[Any]
 MOST_CELLS = 1_000_000  # of a table of which several copies may be worked on at the same time
 MODELS = ("sklearn.ensemble", "xgboost", "lightgbm", "catboost")  # where those are that a sweep may fit
 CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
-LOOK = 0.05  # seconds in which others are seen at work
+LOOK = 0.05  # seconds in which others are seen at work, once and again
 
 _server: ForkServer | None = None
 
@@ -81,6 +81,9 @@ def idle() -> int:
     most: int = cpu_count()
     if most == 1:
         return 1
-    busy, process = psutil.cpu_percent(LOOK, percpu=True), psutil.Process()
-    own = process.cpu_affinity() if hasattr(process, "cpu_affinity") else range(len(busy))
-    return max(1, min(most, round(sum(1 - busy[core] / 100 for core in own))))
+    process = psutil.Process()
+    own = process.cpu_affinity() if hasattr(process, "cpu_affinity") else range(psutil.cpu_count() or 1)
+    # The first look still sees what this process has just done itself.
+    looks = [psutil.cpu_percent(LOOK, percpu=True) for _ in range(2)]
+    free = max(sum(1 - busy[core] / 100 for core in own) for busy in looks)
+    return max(1, min(most, round(free)))
