@@ -1,50 +1,44 @@
-"""What a sweep costs beside its fitting: `python benchmarks/sweep_speed.py [repeats] [trials ...] [case ...]`.
+"""What a sweep costs beside its fitting: `python -m benchmarks.sweep_speed [--repeats 5] [--trials 10 30] [--cases …]`.
 
-The same random trials are run in three ways, in turn, each in a process of its own: by `train.py -m` with one worker,
-no pruning and MLflow; by a bare Optuna loop with neither Hydra nor MLflow, which is given every parameter that
-`train.py` resolves for each trial and all cores, and stops early where it does; and by `train.py -m` with two workers
-and pruning. All must get the same score for the same fold of the same trial, or this fails. Times are those of whole
-commands, and without what a process takes that does nothing but their imports; ratios are those within a repeat.
-Medians over the repeats (3 unless told), each with trials of its own, the configured values first.
+The same random trials, cross-validated in five folds, are run in three ways, in turn, each in a process of its own: by
+`train.py -m` with one worker, no pruning and MLflow; by a bare Optuna loop with neither Hydra nor MLflow, which has all
+cores and every parameter that train.py resolves for each trial, and stops early where it does; and by `train.py -m`
+with two workers and pruning. Each fold of each trial must have the same score in all of them, or this fails. Ratios are
+those of whole commands, and of what is left without the time of processes that do nothing but import what these import.
+Each repeat has trials of its own, the configured values first.
 """
 
-import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-TRAIN = [sys.executable, "src/train.py", "-m", "promote=false", "hydra/sweeper/sampler=random"]
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from benchmarks import figures, process
+from benchmarks.process import REPOSITORY
+from champion import resolvers
+from champion.home import home as champion_home
+
+SWEEP = ["-m", "promote=false", "hydra/sweeper/sampler=random"]
 CASES = {
-    "xgboost_300": ["model=xgboost", "model.n_estimators=300", "model.early_stopping_rounds=null"],
+    "xgboost, 300 trees": ["model=xgboost", "model.n_estimators=300", "model.early_stopping_rounds=null"],
+    "xgboost, 2,000 trees": ["model=xgboost", "model.n_estimators=2000", "model.early_stopping_rounds=null"],
     "xgboost": ["model=xgboost"],
-    "xgboost_heavy": ["model=xgboost", "model.n_estimators=2000", "model.early_stopping_rounds=null"],
     "gradient_boosting": ["model=gradient_boosting"],
     "lightgbm": ["model=lightgbm"],
 }
 WAYS = {
-    "one worker": ["hydra.sweeper.workers=1", "hydra.sweeper.pruner=null"],
-    "two workers": ["hydra.sweeper.workers=2"],
+    "one": ["hydra.sweeper.workers=1", "hydra.sweeper.pruner=null"],
+    "two": ["hydra.sweeper.workers=2"],
 }
 SAME = 1e-6  # by which share scores may differ
-MODULES = (
-    "import hydra, optuna, {library}, plotly.io, optuna.visualization.matplotlib, sklearn.model_selection;"
-    "from champion import console, finalist, promotion, report, split, tracking, preparation;"
-)
-IMPORTS = {
-    "bare": "import optuna, {library}, pandas, sklearn.model_selection, sklearn.compose; import sklearn.pipeline",
-    "one worker": MODULES,
-    "two workers": MODULES
-    + 'from joblib import Parallel, delayed; Parallel(2)(delayed(exec)("""'
-    + MODULES
-    + '""") for _ in range(2))',
-}
 BARE = """
 import json, sys
 import numpy, optuna, pandas, {library}
@@ -57,9 +51,9 @@ from sklearn.preprocessing import OneHotEncoder
 table = pandas.read_csv("src/champion/datasets/california_housing.csv.gz")
 train, _ = train_test_split(table, test_size=0.2, random_state=42)
 X, y = train.drop(columns="median_house_value"), train["median_house_value"]
-places = ColumnTransformer(
-    [("place", OneHotEncoder(sparse_output=False), ["ocean_proximity"])], remainder="passthrough", n_jobs=None
-)
+numbers = list(X.columns.drop("ocean_proximity"))
+one_hot = OneHotEncoder(sparse_output=False)
+encoder = ColumnTransformer([("numbers", "passthrough", numbers), ("place", one_hot, ["ocean_proximity"])])
 rows = list(KFold(5, shuffle=True, random_state=42).split(X))
 trials, found = json.load(open(sys.argv[1])), []
 
@@ -77,7 +71,7 @@ def fit(model, X, y, X_validation, y_validation):
 def objective(trial):
     scores = []
     for learned, scored in rows:
-        seen, other = places.fit_transform(X.iloc[learned]), places.transform(X.iloc[scored])
+        seen, other = encoder.fit_transform(X.iloc[learned]), encoder.transform(X.iloc[scored])
         model = fit(Model(**trials[trial.number]), seen, y.iloc[learned], other, y.iloc[scored])
         scores.append(root_mean_squared_error(y.iloc[scored], model.predict(other)))
     found.append(scores)
@@ -88,123 +82,122 @@ json.dump(found, open(sys.argv[2], "w"))
 """
 
 
-def seconds(command: list[str], env: dict[str, str]) -> float:
-    """Return the wall time of a process."""
-    started = time.perf_counter()
-    done = subprocess.run(command, env=env, cwd=REPOSITORY, check=False, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return time.perf_counter() - started
+def bare(models: list[dict[str, Any]], folder: Path) -> tuple[float, float, list[list[float]]]:
+    """Fit these models by the bare loop; return its seconds, those of its imports, and each trial's scores by fold."""
+    module, _, model = models[0]["_target_"].rpartition(".")
+    script = BARE.format(library=module.partition(".")[0], module=module, model=model)
+    own = [{key: value for key, value in one.items() if key != "_target_"} for one in models]
+    asked, answer = folder / "models.json", folder / "bare.json"
+    asked.write_text(json.dumps(own))
+    imports = "\n".join(line for line in script.splitlines() if line.startswith(("import", "from")))
+    took = process.run(sys.executable, "-c", script, str(asked), str(answer), home=folder)
+    took_imports = process.run(sys.executable, "-c", imports, home=folder)
+    return took.seconds, took_imports.seconds, json.loads(answer.read_text())
 
 
-def resolved(overrides: list[list[str]]) -> list[dict[str, Any]]:
-    """Return the configuration of the model that train.py resolves by each list of overrides."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
+def resolved(folder: Path, n_trials: int) -> list[dict[str, Any]]:
+    """Return the configuration of the model that train.py resolves for each trial of the sweep in this folder."""
+    found = []
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-        composed = [compose("config", own) for own in overrides]
-    return [OmegaConf.to_container(one.model, resolve=True) for one in composed]  # type: ignore[misc]
-
-
-def scores(home: str, name: str) -> list[list[float]]:
-    """Return what each trial of a study reported, fold by fold: fewer, where it was pruned."""
-    from hydra_plugins.champion_sweeper._store import Store
-
-    trials = Store(f"{home}/multirun/{name}/study.journal", name).trials()
-    return [[value for _, value in sorted(trial.intermediate_values.items())] for trial in trials]
-
-
-def compare(found: list[list[float]], bare: list[list[float]], *, whole: bool) -> None:
-    """Exit unless all the folds that were scored, which are `whole` trials or parts, got the bare loop's scores."""
-    for number, (own, other) in enumerate(zip(found, bare, strict=True)):
-        if whole and len(own) != len(other) or not own:
-            sys.exit(f"trial {number} has {len(own)} folds of {len(other)}")
-        for fold, (one, two) in enumerate(zip(own, other, strict=False)):
-            if abs(one - two) > SAME * abs(two):
-                sys.exit(f"trial {number}, fold {fold + 1}: {one} is not {two}, so the work wasn't the same")
-
-
-def measure(case: str, n_trials: int, repeat: int, home: str, env: dict[str, str]) -> dict[str, tuple[float, float]]:
-    """Run the trials in every way; return the seconds of each as a whole, and without imports."""
-    found: dict[str, tuple[float, float]] = {}
-    library = "sklearn.ensemble" if case == "gradient_boosting" else case.partition("_")[0]
-    bare: list[list[float]] = []
-    for way, overrides in WAYS.items():
-        name = f"{way.partition(' ')[0]}_{case}_{n_trials}_{repeat}"
-        own = [f"hydra.sweeper.n_trials={n_trials}", f"hydra.sweeper.study_name={name}"]
-        command = [*TRAIN, *CASES[case], *overrides, *own, f"hydra.sweeper.sampler.seed={repeat}"]
-        spent = seconds(command, env)
-        found[way] = spent, spent - seconds([sys.executable, "-c", IMPORTS[way].format(library=library)], env)
-        if not bare:
-            folder = Path(home, "multirun", name)
-            typed = (
-                [
-                    [str(one) for one in json.loads((folder / str(number) / "overrides.json").read_text())]
-                    for number in range(n_trials)
-                ]
-                if False
-                else [overrides_of(folder / str(number)) for number in range(n_trials)]
-            )
-            models = resolved(typed)
-            module, _, model = models[0]["_target_"].rpartition(".")
-            file, answer = folder / "models.json", folder / "bare.json"
-            file.write_text(json.dumps([{k: v for k, v in one.items() if k != "_target_"} for one in models]))
-            script = BARE.format(library=library.partition(".")[0], module=module, model=model)
-            spent = seconds([sys.executable, "-c", script, str(file), str(answer)], env)
-            found["bare"] = spent, spent - seconds([sys.executable, "-c", IMPORTS["bare"].format(library=library)], env)
-            bare = json.loads(answer.read_text())
-        compare(scores(home, name), bare, whole="pruner=null" in "".join(overrides))
+        for number in range(n_trials):
+            overrides = [str(one) for one in OmegaConf.load(folder / str(number) / ".hydra" / "overrides.yaml")]
+            model = OmegaConf.to_container(compose("config", overrides).model, resolve=True)
+            found.append({str(key): value for key, value in dict(model).items()})  # type: ignore[arg-type]
     return found
 
 
-def overrides_of(folder: Path) -> list[str]:
-    """Return what a trial of a sweep was composed of."""
-    from omegaconf import OmegaConf
+def compare(home: str, name: str, expected: list[list[float]], *, pruned: bool) -> None:
+    """Exit unless the folds that the trials of a study reported, all if none was pruned, have the expected scores."""
+    from hydra_plugins.champion_sweeper._store import Store
 
-    return [str(one) for one in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
+    trials = Store(f"{home}/multirun/{name}/study.journal", name).trials()
+    for trial, other in zip(trials, expected, strict=True):
+        own = [value for _, value in sorted(trial.intermediate_values.items())]
+        if not own or (len(own) < len(other) and not (pruned and trial.state.name == "PRUNED")):
+            sys.exit(f"{name}: trial {trial.number} is {trial.state.name} with {len(own)} folds of {len(other)}")
+        if wrong := [(one, two) for one, two in zip(own, other, strict=False) if abs(one - two) > SAME * abs(two)]:
+            sys.exit(f"{name}: trial {trial.number} has other scores than the bare loop, so the work differs: {wrong}")
+
+
+def importing(case: list[str], home: Path) -> dict[str, list[list[str]]]:
+    """Return, for each way, the commands that only import: what the command imports, then what each worker does."""
+    short = [*SWEEP, *case, "model.n_estimators=2" if "model=gradient_boosting" not in case else "model.max_iter=2"]
+    own = {way: process.importing(*short, *more, "hydra.sweeper.n_trials=2", home=home) for way, more in WAYS.items()}
+    worker = process.importing("promote=false", *short[len(SWEEP) :], home=home)
+    return {"one": [own["one"]], "two": [own["two"], worker, worker]}
+
+
+def seconds_of(commands: list[list[str]], home: Path) -> float:
+    """Return how long the first of these takes, and the others side by side after it."""
+    first, *others = commands
+    started = time.perf_counter()
+    process.run(*first, home=home)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda command: process.run(*command, home=home), others))
+    return time.perf_counter() - started
+
+
+def measure(case: str, n_trials: int, repeat: int, imports: dict[str, list[list[str]]], home: str) -> figures.Row:
+    """Run the trials in every way; return the seconds of each, and of its imports."""
+    row: figures.Row = {"sweep": f"{n_trials} of {case}", "repeat": repeat}
+    scores: list[list[float]] = []
+    for way, more in WAYS.items():
+        name = f"{way}_{list(CASES).index(case)}_{n_trials}_{repeat}"
+        own = [f"hydra.sweeper.n_trials={n_trials}", f"hydra.sweeper.study_name={name}"]
+        swept = process.train(*SWEEP, *CASES[case], *more, *own, f"hydra.sweeper.sampler.seed={repeat}", home=home)
+        row |= {way: swept.seconds, f"{way}_imports": seconds_of(imports[way], Path(home))}
+        if not scores:
+            folder = Path(home, "multirun", name)
+            row["bare"], row["bare_imports"], scores = bare(resolved(folder, n_trials), folder)
+        compare(home, name, scores, pruned=way == "two")
+    return row
+
+
+def summary(rows: list[figures.Row]) -> list[figures.Row]:
+    """Return for each sweep the ratios to the bare loop: of whole commands, and without their imports."""
+    found = []
+    for sweep, own in figures.grouped(rows, "sweep").items():
+        alone = {way: [row[way] - row[f"{way}_imports"] for row in own] for way in ("bare", *WAYS)}
+        one: figures.Row = {"sweep": sweep, "repeats": len(own), "bare_s": statistics.median(alone["bare"])}
+        for way in WAYS:
+            one[way] = figures.ratio(alone[way], alone["bare"])
+            one[f"{way}_whole"] = figures.ratio((row[way] for row in own), (row["bare"] for row in own))
+        found.append(one)
+    return found
+
+
+def text(found: list[figures.Row]) -> str:
+    """Say them."""
+    shown: list[dict[str, object]] = [
+        {
+            "trials": one["sweep"],
+            "bare loop s": f"{one['bare_s']:.1f}",
+            "one worker": figures.spanned(one["one"]),
+            "two workers, pruning": figures.spanned(one["two"]),
+            "whole commands": f"{figures.spanned(one['one_whole'])}, {figures.spanned(one['two_whole'])}",
+        }
+        for one in found
+    ]
+    repeats = {one["repeats"] for one in found}
+    return f"{figures.table(shown)}\n\nMedians of {', '.join(map(str, sorted(repeats)))} repeats."
 
 
 def main() -> None:
-    """Measure, and print seconds and ratios."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--repeats", type=int, default=3)
+    """Measure every sweep."""
+    parser = figures.parser(__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--trials", type=int, nargs="+", default=[10, 30])
-    parser.add_argument("--cases", nargs="+", default=list(CASES))
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        env = {**os.environ, "CHAMPION_HOME": home}
+    with figures.measured("sweep_speed", save=given.save) as rows, tempfile.TemporaryDirectory() as home:
         os.environ["CHAMPION_HOME"] = home
-        from champion import resolvers
-        from champion.home import home as known
-
-        known()
+        champion_home()  # conf/ needs it
         resolvers.register()
-        seconds([sys.executable, "src/train.py", "experiment=quick"], env)
+        process.train("experiment=quick", home=home)  # makes the database
         for case in given.cases:
+            imports = importing(CASES[case], Path(home))
             for n_trials in given.trials:
-                rows = []
-                for repeat in range(given.repeats):
-                    rows.append(measure(case, n_trials, repeat, home, env))
-                    for way in WAYS:
-                        print(
-                            case,
-                            n_trials,
-                            way,
-                            "bare %.1f/%.1f" % rows[-1]["bare"],
-                            "%.1f/%.1f" % rows[-1][way],
-                            "whole %.2f, without imports %.2f"
-                            % tuple(a / b for a, b in zip(rows[-1][way], rows[-1]["bare"])),
-                            flush=True,
-                        )
-                for way in WAYS:
-                    print(
-                        "MEDIAN",
-                        case,
-                        n_trials,
-                        way,
-                        *(f"{statistics.median(row[way][i] / row['bare'][i] for row in rows):.2f}" for i in (0, 1)),
-                    )
+                rows += [measure(case, n_trials, repeat, imports, home) for repeat in range(given.repeats)]
 
 
 if __name__ == "__main__":

@@ -38,11 +38,11 @@ def share(threads: int | None, *, workers: int) -> int | None:
 def get_ready(model: str, *, searched: bool, cores: int | None) -> None:
     """Begin to import what fits side by side need, in a process beside this one, if there are idle cores for that.
 
-    `model` is the path of the class that is fitted, unless others are `searched` as well.
+    `model` is the path of the class that is fitted, first, if others are `searched` as well.
     """
     global _server
     if _server is None and cores != 1 and ForkServer.is_possible() and idle() > 1:
-        _server = ForkServer(["champion.evaluation", *(MODELS if searched else [model.rpartition(".")[0]])])
+        _server = ForkServer(["champion.evaluation", model.rpartition(".")[0], *(MODELS if searched else ())])
 
 
 def load(imports: Sequence[str]) -> None:

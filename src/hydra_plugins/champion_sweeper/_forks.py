@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
@@ -134,27 +135,29 @@ def _noticed() -> Iterator[None]:
 
 
 def serve(control: int, imports: Sequence[str]) -> None:
-    """Import, then fork for everybody who sends a socket, until the other end of `control` is closed."""
+    """Import, and fork for everybody who sends a socket, until the other end of `control` is closed.
+
+    Who sends one doesn't wait for imports that are still to come.
+    """
     for sent_to_all in filter(None, (signal.SIGINT, HANGUP)):
         signal.signal(sent_to_all, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
-    _import(imports)
+    to_come = deque(imports)
     with socket.socket(fileno=control) as asked:
-        while any(received := socket.recv_fds(asked, MOST_BYTES, 1)[:2]):
-            names, given = received
+        while True:
+            while to_come and not select.select([asked], [], [], 0)[0]:
+                with suppress(Exception):  # who needs it says what is the matter
+                    import_module(to_come.popleft())
+                gc.freeze()
+            names, given, *_ = socket.recv_fds(asked, MOST_BYTES, 1)
+            if not names:
+                return
             if not given:
-                _import(names.decode().split(","))
+                to_come.extend(names.decode().split(","))
             elif os.fork() == 0:
                 _work(control, *given)
             else:
                 os.close(*given)
-
-
-def _import(names: Sequence[str]) -> None:
-    for name in names:
-        with suppress(Exception):  # who needs it says what is the matter
-            import_module(name)
-    gc.freeze()
 
 
 def _work(control: int, given: int) -> None:

@@ -77,7 +77,7 @@ def _draw(study: optuna.Study, folder: Path) -> None:
             try:
                 drawn = to_html(getattr(interactive, function)(study), full_html=False, include_plotlyjs=not parts)
                 getattr(still, function)(study)
-                plt.savefig(folder / f"{name}.png", dpi=100)
+                plt.gcf().savefig(folder / f"{name}.png", dpi=100)
             except Exception as error:  # no sweep loses its end for a picture
                 logging.getLogger(__name__).warning(f"{name} can't be drawn: {error}")
                 continue
