@@ -174,6 +174,16 @@ next(server.each(sleep, [Path(sys.argv[1])], n=1))
 """
 
 
+def test_nobody_waits_for_imports_at_the_end() -> None:
+    """A process that ends while the one beside it still imports is over at once, to those who read its output, too."""
+    begin = "from hydra_plugins.champion_sweeper import ForkServer; ForkServer(['tests.toy.slow'])"
+    script = f"{begin}; import time; time.sleep(1)"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])}
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", script], env=env, check=True, capture_output=True)
+    assert time.monotonic() - started < PATIENCE
+
+
 def test_all_end_with_the_process_they_work_for(tmp_path: Path) -> None:
     """Though it is killed in the middle, nobody is left."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])}

@@ -4,6 +4,7 @@ That one only imports and forks: it has no thread that could hold a lock while i
 that they work for does, whatever becomes of it.
 """
 
+import atexit
 import gc
 import os
 import select
@@ -24,6 +25,7 @@ from hydra_plugins.champion_sweeper._stop import HANGUP
 
 _SERVE = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({socket}, {imports!r})"
 
+NULL = subprocess.DEVNULL
 MOST_BYTES = 4096  # of a message: the names of modules
 
 
@@ -53,8 +55,9 @@ class ForkServer:
         with theirs:
             code = _SERVE.format(path=sys.path, module=__name__, socket=theirs.fileno(), imports=[*imports])
             self._process = subprocess.Popen(  # noqa: S603, Python itself
-                [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=NULL, stdout=NULL, stderr=NULL
             )
+        atexit.register(self.close)  # or it goes on with an import, when there is nobody any more
 
     @staticmethod
     def is_possible() -> bool:
@@ -80,6 +83,7 @@ class ForkServer:
     def close(self) -> None:
         """End it."""
         self._socket.close()
+        self._process.kill()
         self._process.wait()
 
     def _fork(self) -> Connection:

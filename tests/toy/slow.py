@@ -1,0 +1,5 @@
+"""A module whose import takes very long."""
+
+import time
+
+time.sleep(120)
