@@ -66,10 +66,13 @@ def test_one_core_and_large_tables_have_this_process_alone(cells: int, given: in
 
 
 def test_without_a_process_beside_folds_are_gone_through_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine whose cores others work on."""
-    monkeypatch.setattr(cores, "_server", None)
-    assert cores.side_by_side(1000, 5, cores=4) == (cores.one_by_one, 1, 4)
-    cores.load(["nothing"])
+    """As on a machine whose cores others work on, or where it was killed."""
+    gone = ForkServer([])
+    gone.close()
+    for server in (None, gone):
+        monkeypatch.setattr(cores, "_server", server)
+        assert cores.side_by_side(1000, 5, cores=4) == (cores.one_by_one, 1, 4)
+        cores.load(["nothing"])
 
 
 def test_cores_are_shared_among_workers() -> None:

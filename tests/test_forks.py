@@ -117,8 +117,9 @@ def test_what_jobs_print_and_raise_is_heard_in_their_turn(
     answers = server.each(speak, [0, 1], n=2)
     next(answers)
     assert capsys.readouterr() == ("job 0\n", "error 0\n")
-    with pytest.raises(KeyError, match="1"):
+    with pytest.raises(KeyError, match="1") as raised:
         next(answers)
+    assert "in speak" in raised.value.__notes__[0]
     assert capsys.readouterr() == ("job 1\n", "error 1\n")
 
 
@@ -154,8 +155,12 @@ def test_killed_fork_is_an_error(server: ForkServer, tmp_path: Path) -> None:
 
 def test_more_can_be_imported_later(server: ForkServer) -> None:
     """A module that is loaded is there in forks that begin afterwards."""
-    server.load(["colorsys"])
-    assert list(server.each(is_imported, ["colorsys"], n=1)) == [True]
+    server.load(["colorsys", "there.is.none"])
+    server.load(["wave"])
+    assert list(server.each(double, [1], n=1)) == [2]
+    deadline = time.monotonic() + PATIENCE
+    while not all(server.each(is_imported, ["colorsys", "wave"], n=1)):
+        assert time.monotonic() < deadline
 
 
 def is_imported(name: str) -> bool:

@@ -47,18 +47,18 @@ def get_ready(model: str, *, searched: bool, cores: int | None) -> None:
 
 def load(imports: Sequence[str]) -> None:
     """Begin to import more there, while this process has something else to do."""
-    if _server is not None:
+    if _server is not None and _server.is_running:
         _server.load(imports)
 
 
-def side_by_side(cells: int, n_jobs: int, *, cores: int | None) -> tuple[Each, int, int | None]:
-    """Return how to go through jobs on a table of so many cells, how many at a time, and how many threads each has.
+def side_by_side(cells: int, n_parts: int, *, cores: int | None) -> tuple[Each, int, int | None]:
+    """Return how to go through parts of work on a table of so many cells, how many at a time, and their threads.
 
     `cores` is how many there are for all (None: all). Processes of a thread each don't wait for each other, as the
     threads of one fit do after every few microseconds of work.
     """
-    n = min(cores or cpu_count(), n_jobs)
-    if _server is None or n < 2 or cells > MOST_CELLS:
+    n = min(cores or cpu_count(), n_parts)
+    if _server is None or not _server.is_running or n < 2 or cells > MOST_CELLS:
         return one_by_one, 1, cores
     return partial(_server.each, n=n), n, min((cores or cpu_count()) // n, 1 + cells // CELLS_PER_THREAD)
 

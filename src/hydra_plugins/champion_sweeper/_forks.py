@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -59,6 +60,11 @@ class ForkServer:
             )
         atexit.register(self.close)  # or it goes on with an import, when there is nobody any more
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is there: it may have been killed."""
+        return self._process.poll() is None
+
     @staticmethod
     def is_possible() -> bool:
         """Tell whether this system copies processes and sends sockets."""
@@ -78,7 +84,7 @@ class ForkServer:
     def load(self, imports: Sequence[str]) -> None:
         """Let it import more, for the forks to come."""
         with _noticed():
-            self._socket.sendall(",".join(imports).encode())
+            self._socket.sendall("".join(f"{name}," for name in imports).encode())
 
     def close(self) -> None:
         """End it."""
@@ -89,7 +95,7 @@ class ForkServer:
     def _fork(self) -> Connection:
         ours, theirs = socket.socketpair()
         with theirs, _noticed():
-            socket.send_fds(self._socket, [b"."], [theirs.fileno()])
+            socket.send_fds(self._socket, [b"\n"], [theirs.fileno()])
         return Connection(ours.detach())
 
 
@@ -153,15 +159,14 @@ def serve(control: int, imports: Sequence[str]) -> None:
                 with suppress(Exception):  # who needs it says what is the matter
                     import_module(to_come.popleft())
                 gc.freeze()
-            names, given, *_ = socket.recv_fds(asked, MOST_BYTES, 1)
-            if not names:
+            said, given, *_ = socket.recv_fds(asked, MOST_BYTES, 1)
+            if not said:
                 return
-            if not given:
-                to_come.extend(names.decode().split(","))
-            elif os.fork() == 0:
+            to_come.extend(said.decode().replace("\n", "").split(",")[:-1])  # what comes soon after may come with it
+            if given and os.fork() == 0:
                 _work(control, *given)
-            else:
-                os.close(*given)
+            for one in given:
+                os.close(one)
 
 
 def _work(control: int, given: int) -> None:
@@ -185,6 +190,7 @@ def _answer(function: Callable[[Any], Any], job: Any) -> _Answer:
         try:
             returned = function(job)
         except Exception as error:
+            error.add_note(traceback.format_exc())  # which can't be sent itself
             raised = error
     return _Answer(returned, raised, output.getvalue(), errors.getvalue())
 
