@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-# A thread of theirs that waits soon gives its core away, as in train.py, to the tests of the other core.
+# A thread of theirs that waits soon gives its core away, to the tests of the other core.
 os.environ.setdefault("GOMP_SPINCOUNT", "500")
 # What is installed beside this Python is found by its name, though its environment may not be activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
