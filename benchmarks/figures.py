@@ -27,7 +27,8 @@ from typing import Any
 
 from joblib import cpu_count
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from benchmarks.process import REPOSITORY
+
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PAGES = [REPOSITORY / "benchmarks" / "README.md", REPOSITORY / "deploy" / "README.md"]
 CORES = 2  # which the pages speak of
