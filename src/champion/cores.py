@@ -47,8 +47,8 @@ def get_ready(model: str, *, searched: bool, cores: int | None) -> None:
 
 def load(imports: Sequence[str]) -> None:
     """Begin to import more there, while this process has something else to do."""
-    if _server is not None and _server.is_running:
-        _server.load(imports)
+    if server := _running():
+        server.load(imports)
 
 
 def side_by_side(cells: int, n_parts: int, *, cores: int | None) -> tuple[Each, int, int | None]:
@@ -57,10 +57,16 @@ def side_by_side(cells: int, n_parts: int, *, cores: int | None) -> tuple[Each, 
     `cores` is how many there are for all (None: all). Processes of a thread each don't wait for each other, as the
     threads of one fit do after every few microseconds of work.
     """
-    n = min(cores or cpu_count(), n_parts)
-    if _server is None or not _server.is_running or n < 2 or cells > MOST_CELLS:
+    own = cores or cpu_count()
+    server, n = _running(), min(own, n_parts)
+    if server is None or n < 2 or cells > MOST_CELLS:
         return one_by_one, 1, cores
-    return partial(_server.each, n=n), n, min((cores or cpu_count()) // n, 1 + cells // CELLS_PER_THREAD)
+    return partial(server.each, n=n), n, min(own // n, _helpful(cells))
+
+
+def _running() -> ForkServer | None:
+    """Return the process beside this one, if there is one: it may have been killed."""
+    return _server if _server is not None and _server.is_running else None
 
 
 def one_by_one(function: Callable[[Any], Any], jobs: Iterable[Any]) -> Generator[Any]:
@@ -73,7 +79,12 @@ def threads(cells: int) -> int:
 
     They spin while they wait for each other: where others use a core as well, all wait for the one that isn't on.
     """
-    return 1 if cells < CELLS_PER_THREAD else min(idle(), 1 + cells // CELLS_PER_THREAD)
+    most = _helpful(cells)
+    return most if most == 1 else min(idle(), most)
+
+
+def _helpful(cells: int) -> int:
+    return 1 + cells // CELLS_PER_THREAD
 
 
 def idle() -> int:

@@ -156,6 +156,7 @@ def cross_validate(
 
 
 def _scored(estimator: BaseEstimator, fold: EncodedFold, *, task: Task, threads: int | None) -> Fold:
+    """Return what a fold shows; which one it is, knows only who goes through them."""
     fitted = fit(estimator, fold.X, fold.y, watch=(fold.X_validation, fold.y_validation), threads=threads)
     predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
     return Fold(1, score(fold.y_validation, predicted, task), fitted.seconds, predicted, fitted.rounds)
