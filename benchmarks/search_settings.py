@@ -14,6 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from sklearn.compose import ColumnTransformer
 from benchmarks import figures
 from benchmarks.own_tables import HOUSING
 from benchmarks.tables import TABLES
-from champion import evaluation, features, pipeline, preparation
+from champion import cores, evaluation, features, pipeline, preparation
 from champion.data import Dataset
 from champion.home import home
 from hydra_plugins.champion_sweeper import _reading
@@ -100,7 +101,7 @@ def study(read: Mapping[str, Any], sampler: BaseSampler, n_trials: int) -> list[
         model: Mapping[str, Any] = searched.compose(searched.suggest(trial)).model
         target = pipeline.class_for(task, model["_target_"])
         estimator = pipeline.for_task(task, instantiate({**model, "_target_": target}))
-        shown = evaluation.cross_validate(estimator, folds, task=task, threads=1)
+        shown = evaluation.cross_validate(estimator, folds, task=task, each=partial(cores.one_by_one, threads=1))
         done.append(Trial([fold.metrics[task.metric] for fold in shown], [fold.fit_seconds for fold in shown]))
         own.tell(trial, done[-1].error)
     return done

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from champion import recipe, resolvers, trial
 from champion.complaint import one_line_errors
-from champion.errors import ConfigError
+from champion.errors import ConfigError, ModelError
 from champion.home import home
 from champion.redaction import redact
 from champion.startup import importing
@@ -120,7 +120,7 @@ def _cross_validate(
     """Fit and score the folds; show each as it is done, and tell the sweep, which may see no use in going on."""
     from champion import console, cores, evaluation
 
-    each, n, threads = cores.side_by_side(table.train.X.size, cfg.n_splits, cores=_cores(cfg))
+    each, n = cores.side_by_side(table.train.X.size, cfg.n_splits, cores=lambda: _cores(cfg))
     with console.folds(cfg.n_splits, table.train) as show, chdir(_working()):
 
         def on_fold(fold: "Fold") -> None:
@@ -128,9 +128,7 @@ def _cross_validate(
             to_come = fold.fit_seconds * (cfg.n_splits - fold.number) / n
             trial.report(fold.metrics[objective.removeprefix("cv_")], step=fold.number, to_come=to_come)
 
-        return evaluation.cross_validate(
-            estimator, table.folds, task=table.train.task, threads=threads, on_fold=on_fold, each=each
-        )
+        return evaluation.cross_validate(estimator, table.folds, task=table.train.task, on_fold=on_fold, each=each)
 
 
 def _working() -> str:
@@ -145,11 +143,9 @@ def _prepare_challenger(
     """Fit on all training rows with as many rounds as the folds took, and score the rows held out."""
     from champion import finalist, pipeline
 
-    unfitted = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
+    model = pipeline.build(table.features, pipeline.settled(estimator, [fold.rounds for fold in done]))
     with chdir(_working()):
-        return finalist.prepare(
-            unfitted, table.train, table.test, threads=_cores(cfg), seed=cfg.seed, folder=run.folder
-        )
+        return finalist.prepare(model, table.train, table.test, threads=_cores(cfg), seed=cfg.seed, folder=run.folder)
 
 
 def _members(cfg: DictConfig, table: "Prepared") -> list["Member"]:
@@ -170,8 +166,7 @@ def _form_team(
     from champion import console, pipeline, team
 
     task = table.train.task
-    formed = team.form(members, table.validation, task, size=cfg.team.size)
-    if formed is None:
+    if (formed := team.form(members, table.validation, task, size=cfg.team.size)) is None:
         return None
     run.set_tags({"team": formed.said})
     console.line("team", formed.said)
@@ -184,8 +179,7 @@ def _form_team(
 
 def _beside(cfg: DictConfig, table: "Prepared") -> dict[str, Any]:
     """Return what trials must have in common, beside their models, to be compared row by row."""
-    made_of = {"features": _plain(cfg.features), "data": table.data.fingerprint, "task": table.data.task}
-    return made_of | _split(cfg)
+    return {"features": _plain(cfg.features), "data": table.data.fingerprint, "task": table.data.task, **_split(cfg)}
 
 
 def _tell_study(cfg: DictConfig, table: "Prepared") -> None:
@@ -229,7 +223,11 @@ def _put_forward(
     """Register the challenger's model, let it meet the champion, say how it went, and how to serve who is champion."""
     from champion import console, promotion, registry, tracking
 
-    model_id = tracking.log_model(run.id, challenger.model, table.train)
+    try:
+        model_id = tracking.log_model(run.id, challenger.model, table.train)
+    except ModelError:
+        run.log_files(*challenger.files)  # they explain one that can't be saved, too
+        raise
     run.log_files(*challenger.files, promotion.write_rows(run.folder, table.train))
     version = registry.register(
         cfg.registered_model,
@@ -277,7 +275,8 @@ def _cores(cfg: DictConfig) -> int | None:
     """Return how many cores this job has: they are shared among the workers of a sweep."""
     from champion import cores
 
-    return cores.share(cfg.threads, workers=HydraConfig.get().sweeper.workers if trial.is_running() else 1)
+    workers = min(HydraConfig.get().sweeper.workers, trial.unfinished()) if trial.is_running() else 1
+    return cores.share(cfg.threads, workers=workers)
 
 
 def _command() -> str:

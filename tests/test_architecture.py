@@ -48,7 +48,6 @@ DOORS = {
     "rich": {"console"},
     "matplotlib": {"pictures"},
     "omegaconf": {"complaint", "home", "resolvers"},
-    "psutil": {"cores"},
 }
 
 

@@ -114,7 +114,7 @@ def fitted(found: preparation.Prepared) -> tuple[pipeline.Fitted, list[evaluatio
     from lightgbm import LGBMRegressor
 
     model = LGBMRegressor(n_estimators=150, random_state=0, verbose=-1, deterministic=True)
-    folds = evaluation.cross_validate(model, found.folds, task=found.train.task, threads=1)
+    folds = evaluation.cross_validate(model, found.folds, task=found.train.task)
     return pipeline.fit(pipeline.build(found.features, model), found.train.X, found.train.y, threads=1), folds
 
 

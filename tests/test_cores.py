@@ -1,8 +1,12 @@
 """cores.py: who works on which core, and that it makes no difference to what comes out."""
 
+import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from joblib import cpu_count
@@ -13,7 +17,7 @@ from xgboost import XGBRegressor
 from champion import cores, evaluation, pipeline, split
 from champion.data import Dataset
 from champion.errors import ConfigError
-from hydra_plugins.champion_sweeper import ForkServer
+from hydra_plugins.champion_sweeper import _forks, _idle, idle_cores
 from tests.conftest import recipe
 
 
@@ -21,7 +25,7 @@ from tests.conftest import recipe
 def beside() -> Iterator[None]:
     """Have the process from which others are forked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cores, "_server", server := ForkServer(["champion.evaluation"]))
+        patch.setattr(_forks, "_server", server := _forks.ForkServer.start(["champion.evaluation"]))
         yield
     server.close()
 
@@ -38,11 +42,11 @@ def beside() -> Iterator[None]:
 )
 def test_folds_side_by_side_are_the_same_folds(small: Dataset, estimator: BaseEstimator) -> None:
     """To the last digit, in their order, with as many trees."""
-    folds = pipeline.Folds(recipe(small), small, split.folds(small, n_splits=4, seed=0))
-    alone = evaluation.cross_validate(estimator, folds, task=small.task, threads=1)
-    each, n, threads = cores.side_by_side(small.X.size, 4, cores=2)
-    assert (each is not cores.one_by_one, n, threads) == (True, 2, 1)
-    beside = evaluation.cross_validate(estimator, folds, task=small.task, threads=threads, each=each)
+    folds = pipeline.Folds(recipe(small), small, split.folds(small, n_splits=5, seed=0))
+    alone = evaluation.cross_validate(estimator, folds, task=small.task)
+    each, n = cores.side_by_side(small.X.size, 5, cores=lambda: 2)
+    assert n == 2
+    beside = evaluation.cross_validate(estimator, folds, task=small.task, each=each)
     assert [(fold.number, fold.metrics, fold.rounds) for fold in beside] == [
         (fold.number, fold.metrics, fold.rounds) for fold in alone
     ]
@@ -50,29 +54,76 @@ def test_folds_side_by_side_are_the_same_folds(small: Dataset, estimator: BaseEs
         assert one.predicted.tolist() == other.predicted.tolist()
 
 
+def worked(seconds: float, *, threads: int | None) -> tuple[int, int | None]:
+    """Use a core for a while; return who has done it, and the threads that it might have had."""
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+    return os.getpid(), threads
+
+
+def slept(seconds: float, *, threads: int | None) -> tuple[int, int | None]:
+    """Use none, as where others have all of it."""
+    time.sleep(seconds)
+    return os.getpid(), threads
+
+
 @pytest.mark.usefixtures("beside")
-def test_cores_left_over_are_threads() -> None:
+@pytest.mark.parametrize(
+    ("cells", "n_cores", "n", "threads"),
+    [(cores.CELLS_PER_THREAD, 8, 4, [2] * 4), (1000, 8, 4, [1] * 4), (1000, 2, 2, [1] * 4), (1000, 3, 3, [1] * 4)],
+)
+def test_cores_left_over_are_threads(cells: int, n_cores: int, n: int, threads: list[int]) -> None:
     """Eight cores for four folds are two threads for each, where they help; no more forks than cores are begun."""
-    assert cores.side_by_side(cores.CELLS_PER_THREAD, 4, cores=8)[1:] == (4, 2)
-    assert cores.side_by_side(1000, 4, cores=8)[1:] == (4, 1)
-    assert cores.side_by_side(1000, 5, cores=2)[1:] == (2, 1)
+    each, found = cores.side_by_side(cells, 4, cores=lambda: n_cores)
+    done = list(each(slept, [0.1] * 4))
+    assert (found, [one[1] for one in done]) == (n, threads)
+    assert len({pid for pid, _ in done} - {os.getpid()}) == n
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize(("work", "threads"), [(worked, 2), (slept, 1)])
+def test_the_last_alone_has_all_cores_unless_others_use_them(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any], threads: int
+) -> None:
+    """Whether they do is seen of those before: a process that has a core to itself has all of its time."""
+    monkeypatch.setattr(cores, "ALONE", 0.3)  # other tests may have the rest just now
+    each, _ = cores.side_by_side(1000, 5, cores=lambda: 2)
+    done = list(each(work, [0.2] * 5))
+    assert [one[1] for one in done] == [1, 1, 1, 1, threads]
+    assert done[4][0] == os.getpid()
+
+
+@pytest.mark.usefixtures("beside")
+def test_cores_that_become_free_are_used() -> None:
+    """Parts are worked on here while there is one core, and by others as soon as there are more."""
+    free = iter([1, 1, 1, 2, 2])
+    each, n = cores.side_by_side(1000, 6, cores=lambda: next(free))
+    assert n == 1
+    done = list(each(slept, [0.1] * 6))
+    assert done[:2] == [(os.getpid(), 1)] * 2
+    assert len({pid for pid, _ in done[2:]} - {os.getpid()}) == 2
 
 
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize(("cells", "given"), [(1000, 1), (cores.MOST_CELLS + 1, 4)])
 def test_one_core_and_large_tables_have_this_process_alone(cells: int, given: int) -> None:
     """Then there is nobody to work beside it, or it would take too much memory; fits have all the threads."""
-    assert cores.side_by_side(cells, 5, cores=given) == (cores.one_by_one, 1, given)
+    each, n = cores.side_by_side(cells, 5, cores=lambda: given)
+    assert n == 1
+    assert set(each(slept, [0] * 5)) == {(os.getpid(), given)}
 
 
 def test_without_a_process_beside_folds_are_gone_through_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine whose cores others work on, or where it was killed."""
-    gone = ForkServer([])
+    one, gone = socket.socketpair()
     gone.close()
-    for server in (None, gone):
-        monkeypatch.setattr(cores, "_server", server)
-        assert cores.side_by_side(1000, 5, cores=4) == (cores.one_by_one, 1, 4)
+    for server in (None, _forks.ForkServer(one)):
+        monkeypatch.setattr(_forks, "_server", server)
+        each, n = cores.side_by_side(1000, 5, cores=lambda: 4)
+        assert (n, set(each(slept, [0] * 5))) == (1, {(os.getpid(), 4)})
         cores.load(["nothing"])
+    one.close()
 
 
 def test_cores_are_shared_among_workers() -> None:
@@ -87,10 +138,10 @@ def test_cores_are_shared_among_workers() -> None:
 
 def test_cores_of_others_are_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each core has work of another process, a fit has one thread, which waits for none."""
-    monkeypatch.setattr(cores, "LOOK", 0.5)
+    monkeypatch.setattr(_idle, "LOOK", 0.5)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() + 1)]
     try:
-        assert cores.idle() == 1
+        assert idle_cores() == 1
     finally:
         for one in busy:
             one.kill()

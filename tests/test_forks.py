@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hydra_plugins.champion_sweeper import ForkServer
+from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server
 from tests.conftest import REPOSITORY
 
 PATIENCE = 30
@@ -20,7 +20,7 @@ PATIENCE = 30
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
     """Start one that has imported what these tests do."""
-    running = ForkServer([__name__, "there.is.no.such.module"])
+    running = ForkServer.start([__name__, "there.is.no.such.module"])
     yield running
     running.close()
 
@@ -65,6 +65,20 @@ def sleep(folder: Path) -> None:
     (folder / "begun").write_text(str(os.getpid()))
     (folder / "begun").rename(folder / "pid")
     time.sleep(600)
+
+
+def sleep_beside(folder: Path) -> None:
+    """Let another fork never end."""
+    server = fork_server()
+    assert server
+    next(server.each(sleep, [folder], n=1))
+
+
+def double_beside(number: int) -> list[int]:
+    """Return what two other forks find."""
+    server = fork_server()
+    assert server
+    return list(server.each(double, [number, number + 1], n=2))
 
 
 def where(_: int) -> str:
@@ -153,6 +167,22 @@ def test_killed_fork_is_an_error(server: ForkServer, tmp_path: Path) -> None:
         next(answers)
 
 
+def test_forks_ask_for_forks(server: ForkServer) -> None:
+    """Work that is done beside this process may be shared once more, by each of several at the same time."""
+    assert list(server.each(double_beside, [1, 5], n=2)) == [[2, 4], [10, 12]]
+
+
+def test_forks_have_the_environment_of_who_asks(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is now, and not as it was when the server began."""
+    monkeypatch.setenv("OF_TODAY", "yes")
+    assert list(server.each(of_today, [0], n=1)) == ["yes"]
+
+
+def of_today(_: int) -> str | None:
+    """Return what the environment says."""
+    return os.environ.get("OF_TODAY")
+
+
 def test_more_can_be_imported_later(server: ForkServer) -> None:
     """A module that is loaded is there in forks that begin afterwards."""
     server.load(["colorsys", "there.is.none"])
@@ -171,17 +201,16 @@ def is_imported(name: str) -> bool:
 ASKING = """
 import sys
 from pathlib import Path
-from hydra_plugins.champion_sweeper import ForkServer
-from tests.test_forks import sleep
-server = ForkServer(["tests.test_forks"])
-print(server._process.pid, flush=True)
-next(server.each(sleep, [Path(sys.argv[1])], n=1))
+from hydra_plugins.champion_sweeper._forks import ForkServer
+from tests.test_forks import sleep_beside
+server = ForkServer.start(["tests.test_forks"])
+next(server.each(sleep_beside, [Path(sys.argv[1])], n=1))
 """
 
 
 def test_nobody_waits_for_imports_at_the_end() -> None:
     """A process that ends while the one beside it still imports is over at once, to those who read its output, too."""
-    begin = "from hydra_plugins.champion_sweeper import ForkServer; ForkServer(['tests.toy.slow'])"
+    begin = "from hydra_plugins.champion_sweeper import start_fork_server; start_fork_server(['tests.toy.slow'])"
     script = f"{begin}; import time; time.sleep(1)"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])}
     started = time.monotonic()
@@ -193,10 +222,9 @@ def test_all_end_with_the_process_they_work_for(tmp_path: Path) -> None:
     """Though it is killed in the middle, nobody is left."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])}
     command = [sys.executable, "-c", ASKING, str(tmp_path)]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as asking:
-        assert asking.stdout
-        server = int(asking.stdout.readline())
+    with subprocess.Popen(command, env=env) as asking:
         wait_for(tmp_path / "pid")
+        others = psutil.Process(asking.pid).children(recursive=True)
+        assert len(others) == 3  # the server, a fork, and the fork that this one has asked for
         asking.kill()
-    assert gone(int((tmp_path / "pid").read_text()))
-    assert gone(server)
+    assert all(gone(other.pid) for other in others)

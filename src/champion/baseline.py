@@ -6,6 +6,7 @@ Both are scored as trials are, on the same rows; whether a model is good enough 
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import pstdev
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from champion import evaluation
+from champion.cores import one_by_one
 from champion.errors import ConfigError
 from champion.evaluation import Fold
 from champion.pipeline import EncodedFold, for_task
@@ -86,10 +88,11 @@ def _fewer_rows(fold: EncodedFold) -> EncodedFold:
 
 def _score(estimator: BaseEstimator, fold: EncodedFold, task: Task, *, threads: int | None) -> Fold | None:
     """Return what a fold shows; sums of small matrices are done before a second thread has woken."""
+    each = partial(one_by_one, threads=threads)
     try:
         with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
             warnings.simplefilter("ignore")  # a solver that didn't arrive, sums that overflow: good enough, or left out
-            [scored] = evaluation.cross_validate(estimator, [fold], task=task, threads=threads)
+            [scored] = evaluation.cross_validate(estimator, [fold], task=task, each=each)
     except (ConfigError, ValueError, TypeError):
         return None
     return scored

@@ -138,17 +138,16 @@ def cross_validate(
     folds: Iterable[EncodedFold],
     *,
     task: Task,
-    threads: int | None = None,
     on_fold: Callable[[Fold], None] = lambda _: None,
     each: Each = one_by_one,
 ) -> list[Fold]:
     """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows.
 
     By these boosting also ends that may stop early. `on_fold` hears of every fold as soon as it and those before are
-    done; `each` goes through them.
+    done; `each` goes through them, and tells how many threads each has.
     """
     done: list[Fold] = []
-    with closing(each(partial(_scored, estimator, task=task, threads=threads), folds)) as found:
+    with closing(each(partial(_scored, estimator, task=task), folds)) as found:
         for fold in found:
             done.append(replace(fold, number=len(done) + 1))
             on_fold(done[-1])

@@ -47,9 +47,9 @@ def prepare(
         partial(explanation.write_errors, folder, test, predicted),
         partial(pictures.held_out, folder, test, predicted),
     ]
-    each, *_ = cores.side_by_side(train.X.size, len(parts), cores=threads)
+    each, _ = cores.side_by_side(train.X.size, len(parts), cores=lambda: threads)
     return Finalist(model, fitted.seconds, predicted, metrics, chain.from_iterable(each(_written, parts)))
 
 
-def _written(part: Callable[[], list[Path]]) -> list[Path]:
+def _written(part: Callable[[], list[Path]], **_: object) -> list[Path]:
     return part()

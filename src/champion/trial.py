@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hydra_plugins.champion_sweeper import NOT_RANKED, Outage, current_trial, expect_last_job, report, waits
+from hydra_plugins.champion_sweeper import NOT_RANKED, Outage, current_trial, expect_last_job, report, unfinished, waits
 
 __all__ = [
     "NOT_RANKED",
@@ -17,6 +17,7 @@ __all__ = [
     "remember",
     "report",
     "tags",
+    "unfinished",
     "waits",
     "was_pruned",
 ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._errors import Outage
-from hydra_plugins.champion_sweeper._forks import ForkServer
+from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, start_fork_server
+from hydra_plugins.champion_sweeper._idle import idle_cores
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 
@@ -24,10 +25,14 @@ __all__ = [
     "current_trial",
     "database",
     "expect_last_job",
+    "fork_server",
     "goes_on_unheard",
+    "idle_cores",
     "report",
     "running",
+    "start_fork_server",
     "stops_on_sigterm",
+    "unfinished",
     "waits",
 ]
 
@@ -42,6 +47,14 @@ _is_over: Callable[[float], bool] = bool
 def current_trial() -> "Trial | None":
     """Return the trial that this process is running, or None outside a sweep."""
     return _running
+
+
+def unfinished() -> int:
+    """Return how many trials of the study run or wait, the one of this process included; none outside a sweep."""
+    from optuna.trial import TrialState
+
+    open_ = (TrialState.RUNNING, TrialState.WAITING)
+    return 0 if _running is None else len(_running.study.get_trials(deepcopy=False, states=open_))
 
 
 def report(value: float, step: int, *, to_come: float | None = None) -> None:

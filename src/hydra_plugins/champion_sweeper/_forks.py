@@ -1,7 +1,7 @@
 """Decides how work is done beside this process: by forks of one whose imports are done, so that each begins at once.
 
-That one only imports and forks: it has no thread that could hold a lock while it is copied. All end when the process
-that they work for does, whatever becomes of it.
+That one only imports and forks: it has no thread that could hold a lock while it is copied. All end with the process
+that asked for them, whatever becomes of it. A fork may ask for others itself.
 """
 
 import atexit
@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from importlib import import_module
 from io import StringIO
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, cast
 
 from hydra_plugins.champion_sweeper._stop import HANGUP
@@ -27,6 +29,7 @@ from hydra_plugins.champion_sweeper._stop import HANGUP
 _SERVE = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({socket}, {imports!r})"
 
 NULL = subprocess.DEVNULL
+PATIENCE = 3  # seconds that a fork has to tidy up in, once nobody waits for it
 MOST_BYTES = 4096  # of a message: the names of modules
 
 
@@ -50,25 +53,31 @@ class _Answer(NamedTuple):
 class ForkServer:
     """A process that imports modules by their names, and is copied again and again; those it can't import it leaves."""
 
-    def __init__(self, imports: Sequence[str]) -> None:
-        """Start it; its imports go on while this process does something else."""
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            code = _SERVE.format(path=sys.path, module=__name__, socket=theirs.fileno(), imports=[*imports])
-            self._process = subprocess.Popen(  # noqa: S603, Python itself
-                [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=NULL, stdout=NULL, stderr=NULL
-            )
-        atexit.register(self.close)  # or it goes on with an import, when there is nobody any more
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it is there: it may have been killed."""
-        return self._process.poll() is None
+    def __init__(self, client: socket.socket) -> None:
+        """Talk to the one at the other end."""
+        self._socket = client
 
     @staticmethod
     def is_possible() -> bool:
         """Tell whether this system copies processes and sends sockets."""
         return hasattr(os, "fork") and hasattr(socket, "send_fds")
+
+    @classmethod
+    def start(cls, imports: Sequence[str]) -> "ForkServer":
+        """Start one that ends with this process; its imports go on while this process does something else."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            code = _SERVE.format(path=sys.path, module=__name__, socket=theirs.fileno(), imports=[*imports])
+            process = subprocess.Popen(  # noqa: S603, Python itself
+                [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=NULL, stdout=NULL, stderr=NULL
+            )
+        atexit.register(_end, process)  # or it goes on with an import, when there is nobody any more
+        return cls(ours)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is there: it may have been killed."""
+        return not _hung_up(self._socket.fileno(), patience=0)
 
     def each(self, function: Callable[[Any], Any], jobs: Iterable[Any], *, n: int) -> Generator[Any]:
         """Begin to work on the jobs with `n` forks side by side; yield what `function` returns for each, in order.
@@ -87,25 +96,39 @@ class ForkServer:
             self._socket.sendall("".join(f"{name}," for name in imports).encode())
 
     def close(self) -> None:
-        """End it."""
+        """Let it end, when its forks have."""
         self._socket.close()
-        self._process.kill()
-        self._process.wait()
 
-    def _fork(self) -> Connection:
+    def _fork(self) -> "_Fork":
         ours, theirs = socket.socketpair()
         with theirs, _noticed():
-            socket.send_fds(self._socket, [b"\n"], [theirs.fileno()])
-        return Connection(ours.detach())
+            socket.send_fds(self._socket, [b"\n"], [theirs.fileno(), self._socket.fileno()])
+        connection = Connection(ours.detach())
+        with _noticed():
+            return _Fork(connection, connection.recv())
+
+
+class _Fork(NamedTuple):
+    """A copy of the server: a connection to it, and its number."""
+
+    connection: Connection
+    pid: int
+
+    def end(self) -> None:
+        """End it in the middle of what it does, and return when it is gone."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with self.connection, suppress(EOFError, ConnectionError):
+            while self.connection.poll(PATIENCE):
+                self.connection.recv_bytes()
 
 
 class _Begun:
     """Jobs that forks work on, as many as there are forks at a time."""
 
-    def __init__(
-        self, forks: list[Connection], function: Callable[[Any], Any], jobs: Iterator[tuple[int, Any]]
-    ) -> None:
-        self._idle, self._function, self._jobs = forks, function, jobs
+    def __init__(self, forks: list[_Fork], function: Callable[[Any], Any], jobs: Iterator[tuple[int, Any]]) -> None:
+        self._forks, self._function, self._jobs = forks, function, jobs
+        self._idle = [fork.connection for fork in forks]
         self._working: dict[Connection, int] = {}
 
     def hand_out(self) -> None:
@@ -114,7 +137,7 @@ class _Begun:
             fork = self._idle.pop()
             self._working[fork] = job[0]
             with _noticed():
-                fork.send((os.getcwd(), self._function, job[1]))
+                fork.send((dict(os.environ), os.getcwd(), self._function, job[1]))
             del job  # it may be large
 
     def answers(self) -> Generator[Any]:
@@ -132,8 +155,8 @@ class _Begun:
                     due += 1
                     yield answer.heard()
         finally:
-            for fork in [*self._idle, *self._working]:
-                fork.close()  # which ends it
+            for one in self._forks:
+                one.end()
 
 
 @contextmanager
@@ -145,7 +168,7 @@ def _noticed() -> Iterator[None]:
 
 
 def serve(control: int, imports: Sequence[str]) -> None:
-    """Import, and fork for everybody who sends a socket, until the other end of `control` is closed.
+    """Import, and fork for everybody who sends a socket, until nobody has the other end of `control`.
 
     Who sends one doesn't wait for imports that are still to come.
     """
@@ -159,35 +182,40 @@ def serve(control: int, imports: Sequence[str]) -> None:
                 with suppress(Exception):  # who needs it says what is the matter
                     import_module(to_come.popleft())
                 gc.freeze()
-            said, given, *_ = socket.recv_fds(asked, MOST_BYTES, 1)
+            said, given, *_ = socket.recv_fds(asked, MOST_BYTES, 2)
             if not said:
                 return
             to_come.extend(said.decode().replace("\n", "").split(",")[:-1])  # what comes soon after may come with it
             if given and os.fork() == 0:
-                _work(control, *given)
+                asked.close()
+                _work(*given)
             for one in given:
                 os.close(one)
 
 
-def _work(control: int, given: int) -> None:
+def _work(given: int, client: int) -> None:
     """Do one job after the other until nobody is there to send any; never return."""
+    global _server
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    connection = Connection(given)
-    threading.Thread(target=_leave_with, args=[control, given], daemon=True).start()
-    with suppress(EOFError, ConnectionError):
+    connection, _server = Connection(given), ForkServer(socket.socket(fileno=client))
+    threading.Thread(target=_leave_with, args=[given], daemon=True).start()
+    try:
+        connection.send(os.getpid())
         while True:
-            folder, function, job = connection.recv()
-            os.chdir(folder)
-            _send(connection, _answer(function, job))
-            del function, job
-    os._exit(0)
+            _send(connection, _answer(connection.recv_bytes()))
+    finally:
+        os._exit(0)
 
 
-def _answer(function: Callable[[Any], Any], job: Any) -> _Answer:
+def _answer(asked: bytes) -> _Answer:
     returned: Any = None
     raised: Exception | None = None
     with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
         try:
+            environment, folder, function, job = ForkingPickler.loads(asked)
+            os.environ.clear()
+            os.environ.update(environment)
+            os.chdir(folder)
             returned = function(job)
         except Exception as error:
             error.add_note(traceback.format_exc())  # which can't be sent itself
@@ -205,10 +233,38 @@ def _send(connection: Connection, answer: _Answer) -> None:
         connection.send(answer._replace(returned=None, raised=RuntimeError(raised)))
 
 
-def _leave_with(*sockets: int) -> None:
-    """End this process in the middle of its work when the other end of one of these is closed."""
+def _leave_with(given: int) -> None:
+    """End this process when the other end is closed: at first so that what it does can close what it has open."""
+    _hung_up(given, patience=None)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(PATIENCE)
+    os._exit(128 + signal.SIGTERM)
+
+
+def _hung_up(one: int, *, patience: float | None) -> bool:
+    """Tell whether the other end of a socket is closed, or within so many seconds (None: wait for ever)."""
     closed = select.poll()
-    for one in sockets:
-        closed.register(one, 0)  # nothing but a hang-up
-    closed.poll()
-    os._exit(0)
+    closed.register(one, 0)  # nothing but a hang-up
+    return bool(closed.poll(patience))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+_server: ForkServer | None = None
+
+
+def fork_server() -> ForkServer | None:
+    """Return the one by which this process has work done beside it, if there is one."""
+    return _server if _server is not None and _server.is_running else None
+
+
+def start_fork_server(imports: Sequence[str]) -> None:
+    """Start the one of this process, where the system knows such things; one that is there imports more."""
+    global _server
+    if server := fork_server():
+        server.load(imports)
+    elif ForkServer.is_possible():
+        _server = ForkServer.start(imports)

@@ -1,37 +1,39 @@
 """Decides where workers run: here and in processes beside this one, or wherever Hydra's launcher puts them."""
 
-import os
-import signal
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, TaskFunction
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.backend import resource_tracker
-from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+from joblib import wrap_non_picklable_objects
 from omegaconf import DictConfig
 
 from hydra_plugins.champion_sweeper import _alive, _job
 from hydra_plugins.champion_sweeper._errors import SweepError
-from hydra_plugins.champion_sweeper._stop import HANGUP
-from hydra_plugins.champion_sweeper._worker import Worker
+from hydra_plugins.champion_sweeper._forks import fork_server, start_fork_server
+from hydra_plugins.champion_sweeper._idle import idle_cores
 
-PATIENCE = 3  # seconds that a trial has to end in, once nobody waits for it
+if TYPE_CHECKING:
+    from hydra_plugins.champion_sweeper._worker import Worker
+
+WORKER = "hydra_plugins.champion_sweeper._worker"
 
 
-def launch(worker: Worker, n_workers: int) -> str | None:
+def get_ready(config: DictConfig) -> None:
+    """Begin to import what jobs do, once for all workers: for the folds of one as well, where a core is idle."""
+    settings = config.hydra.sweeper
+    if is_local(config) and (settings.workers != 1 or idle_cores() > 1):
+        start_fork_server([WORKER, *(settings.imports or ())])
+
+
+def launch(worker: "Worker", n_workers: int) -> str | None:
     """Run `n_workers` workers to their end: local processes with Hydra's basic launcher, else its launcher's jobs.
 
-    Return None where they ended by themselves, or else what the launcher says of one that died. When one of joblib's
+    Return None where they ended by themselves, or else what the launcher says of one that died. When one of the local
     processes dies, the others are ended too; other launchers may leave them running.
     """
     if not is_local(worker.config):
@@ -39,7 +41,7 @@ def launch(worker: Worker, n_workers: int) -> str | None:
     if n_workers == 1:
         worker()
     else:
-        with suppress(TerminatedWorkerError):
+        with suppress(ChildProcessError):
             _beside(worker, n_workers)
     return None
 
@@ -70,7 +72,7 @@ def is_local(config: DictConfig) -> bool:
     return bool(config.hydra.runtime.choices["hydra/launcher"] == "basic")
 
 
-def _with_launcher(worker: Worker, n_workers: int) -> str | None:
+def _with_launcher(worker: "Worker", n_workers: int) -> str | None:
     launcher = Plugins.instance().instantiate_launcher(worker.hydra_context, worker, worker.config)
     # A worker is a job, too, with all that must be given, but the folders with plain numbers are the trials'.
     point, *_ = worker.space.examples()
@@ -85,47 +87,19 @@ def _with_launcher(worker: Worker, n_workers: int) -> str | None:
     return None
 
 
-def _beside(worker: Worker, n_workers: int) -> None:
-    state = Singleton.get_state()
-    _start_tracker()
+def _beside(worker: "Worker", n_workers: int) -> None:
+    if (server := fork_server()) is None:
+        raise SweepError(f"hydra.sweeper.workers={n_workers} needs forks, which aren't to be had here. Use one worker.")
+    job = wrap_non_picklable_objects((worker, Singleton.get_state()), keep_wrapper=False)
     try:
-        Parallel(n_jobs=n_workers, backend="loky", batch_size=1)(
-            delayed(_work)(worker, state, sys.path, os.getpid()) for _ in range(n_workers)
-        )
-    except TerminatedWorkerError:
-        raise
-    except BrokenProcessPool as error:
-        raise SweepError(f"The job can't be sent to a process beside this one: {error.__cause__}") from error
-    finally:
-        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+        job.__reduce__()
+    except Exception as error:
+        raise SweepError(f"The job can't be sent to a process beside this one: {error}") from error
+    list(server.each(_work, [job] * n_workers, n=n_workers))
 
 
-def _start_tracker() -> None:
-    """Start the process that tidies up behind all others so that it outlives a terminal that is closed."""
-    if HANGUP is None or threading.current_thread() is not threading.main_thread():
-        return
-    before = signal.signal(HANGUP, signal.SIG_IGN)  # which it inherits
-    try:
-        resource_tracker.ensure_running()
-    finally:
-        signal.signal(HANGUP, before)
-
-
-def _work(worker: Worker, state: Mapping[Any, Any], path: list[str], parent: int) -> None:
-    """Be a worker in a process of its own, which the first one ends, or else the end of that one."""
-    for sent_to_all in filter(None, (signal.SIGINT, HANGUP)):
-        signal.signal(sent_to_all, signal.SIG_IGN)
-    threading.Thread(target=_leave_with, args=[parent], daemon=True).start()
-    sys.path[:] = path
+def _work(job: tuple["Worker", Mapping[Any, Any]]) -> None:
+    worker, state = job
     setup_globals()
     Singleton.set_state(state)
     worker()
-
-
-def _leave_with(parent: int) -> None:
-    """End this process when that one is gone: at first so that its trial can close what it has open."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(PATIENCE)
-    os._exit(128 + signal.SIGTERM)

@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "n_trials": 30,  # in all, also when a study goes on; None: no end but the timeout
     "timeout": None,  # seconds of the whole command; the search ends in time for the last job
     "workers": 1,  # trials at a time: local processes with Hydra's basic launcher, else jobs of its launcher
+    "imports": [],  # modules that jobs import: done once for all workers of this machine
     "direction": "minimize",  # or maximize; a list where the job returns several numbers
     "params": {},  # the space, in Hydra's sweep grammar, where the command line sweeps no value
     "first": [],  # trials before the sampler chooses: the configured values, changed as each mapping says
@@ -79,6 +80,9 @@ def _read_name(config: DictConfig, name: str) -> None:
 
 
 def _run(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
+    from hydra_plugins.champion_sweeper import _launch
+
+    _launch.get_ready(config)
     from hydra_plugins.champion_sweeper._sweep import sweep  # Optuna takes half a second
 
     sweep(arguments, task=task, hydra_context=hydra_context, config=config, began=BEGAN)
