@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from champion import data, evaluation, naming, patience, promotion, report, tracking, trial
-from champion.baseline import Baseline
-from champion.data import Dataset
 from champion.errors import ConfigError
 from champion.recipe import check as check_recipe
 from champion.redaction import redact
+from champion.startup import importing
+
+with importing():
+    from champion import data, evaluation, naming, patience, promotion, report, tracking, trial
+    from champion.baseline import Baseline
+    from champion.data import Dataset
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -3,19 +3,23 @@
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import optuna
 import yaml
+from joblib import cpu_count
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.champion_sweeper._forks import fork_server
 from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import LOST
 from hydra_plugins.champion_sweeper._study import TWIN
 
+IMPORTS = ("optuna.visualization", "optuna.visualization.matplotlib", "plotly.io", "matplotlib.pyplot")  # to draw
 PICTURES = {
     "optimization_history": "plot_optimization_history",
     "param_importances": "plot_param_importances",
@@ -63,29 +67,55 @@ def _count(study: optuna.Study) -> Mapping[str, int]:
 
 
 def _draw(study: optuna.Study, folder: Path) -> None:
-    """Draw each picture as PNG, and all of them into one HTML file that needs nothing else."""
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-    import optuna.visualization as interactive
-    import optuna.visualization.matplotlib as still
+    """Draw each picture as PNG, and all of them into one HTML file that needs nothing else; side by side by forks."""
+    from plotly.offline import get_plotlyjs
+
+    seen = optuna.create_study(study_name=study.study_name, direction=study.direction)  # that can be sent
+    seen.add_trials(study.get_trials(deepcopy=False))
+    drawable = _drawable(study)
+    jobs = [partial(draw, seen, name, folder) for draw in (_interactive, _still) for name in drawable]
+    server = fork_server()
+    try:
+        drawn = [*(server.each(_tried, jobs, n=cpu_count()) if server else map(_tried, jobs))][: len(drawable)]
+    except ChildProcessError as error:
+        logging.getLogger(__name__).warning(f"Pictures can't be drawn: {error}")
+        return
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(study.study_name)}</title>'
+    parts = [head, f"<script>{get_plotlyjs()}</script>", *filter(None, drawn)]
+    (folder / "optimization.html").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _tried(draw: "partial[str]") -> str:
+    """Return what is drawn, or nothing: no sweep loses its end for a picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # experimental functions, few trials: nothing that a person could change
+            return draw()
+    except Exception as error:
+        logging.getLogger(__name__).warning(f"{draw.args[1]} can't be drawn: {error}")
+        return ""
+
+
+def _interactive(study: optuna.Study, name: str, _: Path) -> str:
+    import optuna.visualization
     from plotly.io import to_html
 
-    parts: list[str] = []
-    with warnings.catch_warnings(), mpl.rc_context({"backend": "Agg"}):
-        warnings.simplefilter("ignore")  # experimental functions, few trials: nothing that a person could change
-        for name, function in _drawable(study).items():
-            try:
-                drawn = to_html(getattr(interactive, function)(study), full_html=False, include_plotlyjs=not parts)
-                getattr(still, function)(study)
-                plt.gcf().savefig(folder / f"{name}.png", dpi=100)
-            except Exception as error:  # no sweep loses its end for a picture
-                logging.getLogger(__name__).warning(f"{name} can't be drawn: {error}")
-                continue
-            finally:
-                plt.close("all")
-            parts.append(drawn)
-    head = f'<!doctype html><meta charset="utf-8"><title>{escape(study.study_name)}</title>'
-    (folder / "optimization.html").write_text("\n".join([head, *parts]), encoding="utf-8")
+    figure = getattr(optuna.visualization, PICTURES[name])(study)
+    return str(to_html(figure, full_html=False, include_plotlyjs=False))
+
+
+def _still(study: optuna.Study, name: str, folder: Path) -> str:
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    import optuna.visualization.matplotlib
+
+    with mpl.rc_context({"backend": "Agg"}):
+        try:
+            getattr(optuna.visualization.matplotlib, PICTURES[name])(study)
+            plt.gcf().savefig(folder / f"{name}.png", dpi=100)
+        finally:
+            plt.close("all")
+    return ""
 
 
 def _drawable(study: optuna.Study) -> dict[str, str]:
