@@ -94,6 +94,20 @@ def test_run_and_version_say_how_the_final_went(finals: Home) -> None:
     assert "3 in Staging, challenger\n" in (finals.folder / "xgboost_15" / "console.txt").read_text()
 
 
+def test_model_that_cannot_be_saved_is_explained_all_the_same(home: Home, tmp_path: Path) -> None:
+    """The run has failed, and nothing is registered; what it says of the model it holds."""
+    conf = tmp_path / "model"
+    conf.mkdir()
+    (conf / "nearest.yaml").write_text("_target_: sklearn.neighbors.KNeighborsRegressor\n")
+    done = home.train(f"--config-dir={tmp_path}", "model=nearest", "data.sample=500", "n_splits=2")
+    assert done.returncode == 1
+    assert "The model can't be saved without pickle" in done.stderr
+    assert home.statuses() == {"nearest": ["FAILED"]}
+    kept = {file.path for file in home.client.list_artifacts(run_of(home, "nearest").info.run_id)}
+    assert {"feature_importance.csv", "errors_by_group.csv", "error_map.png"} <= kept, kept
+    assert not home.client.search_registered_models()
+
+
 @pytest.mark.everything
 def test_model_over_a_limit_is_registered_but_not_served(home: Home) -> None:
     """A first model that is too large is a challenger; nothing is said of serving it."""
