@@ -47,14 +47,23 @@ def parser(documentation: str | None) -> argparse.ArgumentParser:
 
 
 @contextmanager
-def measured(name: str, *, save: bool) -> Iterator[list[Row]]:
-    """Take the rows of a benchmark; when all are there, print what they say and, if told, keep them."""
+def measured(name: str, *, save: bool, by: str | None = None) -> Iterator[list[Row]]:
+    """Take the rows of a benchmark; when all are there, print what they say and, if told, keep them.
+
+    Those that were kept before stay where none has the same value in the column `by`, with the commit that they are of.
+    """
     begun, rows = origin(saved=save), list[Row]()
     yield rows
     benchmark = import_module(f"benchmarks.{name}")
     print(benchmark.text(benchmark.summary(rows)))
+    begun["commit"] = " to ".join(dict.fromkeys((begun["commit"], _commit())))
+    if save and by:
+        of = {key: begun[key] for key in ("command", "commit", "version", "date")}
+        anew = {row[by] for row in rows}
+        others = [row for row in kept(name).get("rows", []) if row[by] not in anew]
+        begun, rows = begun | {"command": f"python -m benchmarks.{name}"}, [*others, *(row | of for row in rows)]
     if save:
-        keep(name, {**begun, "commit": " to ".join(dict.fromkeys((begun["commit"], _commit()))), "rows": rows})
+        keep(name, {**begun, "rows": rows})
 
 
 def origin(*, saved: bool) -> Row:

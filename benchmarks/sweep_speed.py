@@ -13,8 +13,6 @@ import os
 import statistics
 import sys
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,25 +117,16 @@ def compare(home: str, name: str, expected: list[list[float]], *, pruned: bool) 
             sys.exit(f"{name}: trial {trial.number} has other scores than the bare loop, so the work differs: {wrong}")
 
 
-def importing(case: list[str], home: Path) -> dict[str, list[list[str]]]:
-    """Return, for each way, the commands that only import: what the command imports, then what each worker does."""
+def importing(case: list[str], home: Path) -> dict[str, list[str]]:
+    """Return, for each way, the command that only imports what the sweep's own process does.
+
+    What its workers import comes beside that, once, and what of it has to be waited for counts as the sweep's.
+    """
     short = [*SWEEP, *case, "model.n_estimators=2" if "model=gradient_boosting" not in case else "model.max_iter=2"]
-    own = {way: process.importing(*short, *more, "hydra.sweeper.n_trials=2", home=home) for way, more in WAYS.items()}
-    worker = process.importing("promote=false", *short[len(SWEEP) :], home=home)
-    return {"one": [own["one"]], "two": [own["two"], worker, worker]}
+    return {way: process.importing(*short, *more, "hydra.sweeper.n_trials=2", home=home) for way, more in WAYS.items()}
 
 
-def seconds_of(commands: list[list[str]], home: Path) -> float:
-    """Return how long the first of these takes, and the others side by side after it."""
-    first, *others = commands
-    started = time.perf_counter()
-    process.run(*first, home=home)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda command: process.run(*command, home=home), others))
-    return time.perf_counter() - started
-
-
-def measure(case: str, n_trials: int, repeat: int, imports: dict[str, list[list[str]]], home: str) -> figures.Row:
+def measure(case: str, n_trials: int, repeat: int, imports: dict[str, list[str]], home: str) -> figures.Row:
     """Run the trials in every way; return the seconds of each, and of its imports."""
     row: figures.Row = {"sweep": f"{n_trials} of {case}", "repeat": repeat}
     scores: list[list[float]] = []
@@ -145,7 +134,7 @@ def measure(case: str, n_trials: int, repeat: int, imports: dict[str, list[list[
         name = f"{way}_{list(CASES).index(case)}_{n_trials}_{repeat}"
         own = [f"hydra.sweeper.n_trials={n_trials}", f"hydra.sweeper.study_name={name}"]
         swept = process.train(*SWEEP, *CASES[case], *more, *own, f"hydra.sweeper.sampler.seed={repeat}", home=home)
-        row |= {way: swept.seconds, f"{way}_imports": seconds_of(imports[way], Path(home))}
+        row |= {way: swept.seconds, f"{way}_imports": process.run(*imports[way], home=home).seconds}
         if not scores:
             folder = Path(home, "multirun", name)
             row["bare"], row["bare_imports"], scores = bare(resolved(folder, n_trials), folder)
@@ -189,7 +178,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     given = parser.parse_args()
-    with figures.measured("sweep_speed", save=given.save) as rows, tempfile.TemporaryDirectory() as home:
+    with figures.measured("sweep_speed", save=given.save, by="sweep") as rows, tempfile.TemporaryDirectory() as home:
         os.environ["CHAMPION_HOME"] = home
         champion_home()  # conf/ needs it
         resolvers.register()
