@@ -87,7 +87,7 @@ def test_the_last_alone_has_all_cores_unless_others_use_them(
     monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any], threads: int
 ) -> None:
     """Whether they do is seen of those before: a process that has a core to itself has all of its time."""
-    monkeypatch.setattr(cores, "ALONE", 0.3)  # other tests may have the rest just now
+    monkeypatch.setattr(cores, "ALONE", 0.05)  # other tests may have the rest just now
     each, _ = cores.side_by_side(1000, 5, cores=lambda: 2)
     done = list(each(work, [0.2] * 5))
     assert [one[1] for one in done] == [1, 1, 1, 1, threads]

@@ -4,17 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import psutil
 import pytest
 
-from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server
-from tests.conftest import REPOSITORY
+from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, is_sendable
 
-PATIENCE = 30
+REPOSITORY = Path(__file__).resolve().parents[1]  # tests.conftest imports what forks of this module can do without
+PATIENCE = 90  # seconds, of which imports take most where tests run side by side
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,19 @@ def speak(number: int) -> None:
     print(f"error {number}", file=sys.stderr)
     if number:
         raise KeyError(number)
+
+
+class Unreadable:
+    """What can be sent and not received."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        """Be made anew by what raises."""
+        return lost, ()
+
+
+def lost() -> None:
+    """Raise, as an import does that isn't to be had."""
+    raise LookupError("it isn't here")
 
 
 def unsendable(_: int) -> object:
@@ -143,6 +159,94 @@ def test_what_cannot_be_sent_is_an_error(server: ForkServer) -> None:
         list(server.each(unsendable, [0], n=1))
 
 
+class TwoWordsError(Exception):
+    """Its message is made of two words, so that it can't be made anew of one."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def fail(error: type[BaseException], *arguments: object) -> None:
+    """Raise it."""
+    raise error(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "raised", "message"),
+    [
+        (TwoWordsError, ("this", "that"), RuntimeError, "this and that"),
+        (SystemExit, (3,), SystemExit, "3"),
+        (KeyboardInterrupt, (), KeyboardInterrupt, None),
+    ],
+)
+def test_whatever_is_raised_is_raised_here(
+    server: ForkServer,
+    error: type[BaseException],
+    arguments: tuple[object, ...],
+    raised: type[BaseException],
+    message: str | None,
+) -> None:
+    """A job that exits isn't taken for one that is killed, and an exception that can't be made anew has its message."""
+    with pytest.raises(raised, match=message):
+        list(server.each(lambda _: fail(error, *arguments), [0], n=1))
+
+
+def refer(_: object) -> None:
+    """Take anything."""
+
+
+def test_what_has_no_name_is_done_too(server: ForkServer) -> None:
+    """As a function of a notebook, or an estimator that keeps one."""
+    more = 2
+    assert list(server.each(lambda number: number + more, [1, 2], n=2)) == [3, 4]
+    assert is_sendable(lambda: more)
+    assert not is_sendable(partial(refer, threading.Lock()))
+
+
+def test_modules_are_looked_for_where_this_process_does(
+    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it does so since the server began."""
+    (tmp_path / "made_later.py").write_text("def triple(number):\n    return 3 * number\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    triple = import_module("made_later").triple
+    assert list(server.each(triple, [2], n=1)) == [6]
+
+
+def test_closed_streams_hear_nothing(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the output is closed, as by `>&-`, work goes on."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert list(server.each(speak, [0], n=1)) == [None]
+
+
+def start_another(_: Path) -> int:
+    """Leave a process behind."""
+    return subprocess.Popen(["sleep", "1000"]).pid
+
+
+def test_what_a_job_leaves_behind_ends_with_it(server: ForkServer, tmp_path: Path) -> None:
+    """As the workers of joblib would go on for minutes."""
+    [pid] = server.each(start_another, [tmp_path], n=1)
+    assert gone(pid)
+
+
+def test_import_that_exits_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is there all the same."""
+    (tmp_path / "exits.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    server = ForkServer.start(["exits"])
+    time.sleep(1)
+    assert list(server.each(abs, [-1], n=1)) == [1]
+    server.close()
+
+
+def test_job_that_cannot_be_received_is_said(server: ForkServer) -> None:
+    """It isn't taken for a process that was killed."""
+    with pytest.raises(LookupError, match="it isn't here"):
+        list(server.each(double, [Unreadable()], n=1))
+
+
 def test_jobs_run_where_they_are_asked_for(server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The working directory is that of the process that asks."""
     monkeypatch.chdir(tmp_path)
@@ -223,8 +327,10 @@ def test_all_end_with_the_process_they_work_for(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])}
     command = [sys.executable, "-c", ASKING, str(tmp_path)]
     with subprocess.Popen(command, env=env) as asking:
-        wait_for(tmp_path / "pid")
-        others = psutil.Process(asking.pid).children(recursive=True)
-        assert len(others) == 3  # the server, a fork, and the fork that this one has asked for
-        asking.kill()
+        try:
+            wait_for(tmp_path / "pid")
+            others = psutil.Process(asking.pid).children(recursive=True)
+        finally:
+            asking.kill()
+    assert len(others) == 3  # the server, a fork, and the fork that this one has asked for
     assert all(gone(other.pid) for other in others)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from joblib import cpu_count
 
 from champion.errors import ConfigError
-from hydra_plugins.champion_sweeper import ForkServer, fork_server, idle_cores, start_fork_server
+from hydra_plugins.champion_sweeper import ForkServer, fork_server, idle_cores, is_sendable, start_fork_server
 
 Each: TypeAlias = Callable[[Callable[..., Any], Iterable[Any]], Generator[Any]]  # yields function(job, threads=…)
 
@@ -74,8 +74,12 @@ def _spread(
 ) -> Generator[Any]:
     """Do as many jobs at a time as there are cores, each with no more threads than help where others work as well.
 
-    What is left for fewer than the cores then has all of them, if those before had a core to themselves.
+    What is left for fewer than the cores then has all of them, if those before had a core to themselves. What can't be
+    sent is done here.
     """
+    if not is_sendable(function):
+        yield from one_by_one(function, jobs, threads=cores())
+        return
     rest, alone = iter(jobs), False
     while left:
         have = cores()

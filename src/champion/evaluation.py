@@ -23,7 +23,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import Pipeline
 
 from champion.cores import Each, one_by_one
-from champion.errors import ConfigError, did_you_mean
+from champion.errors import ConfigError, ModelError, did_you_mean
 from champion.pipeline import EncodedFold, fit, predict
 from champion.task import Task
 
@@ -144,13 +144,17 @@ def cross_validate(
     """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows.
 
     By these boosting also ends that may stop early. `on_fold` hears of every fold as soon as it and those before are
-    done; `each` goes through them, and tells how many threads each has.
+    done; `each` goes through them, and tells how many threads each has. Raises ModelError where a process that works on
+    one is killed.
     """
     done: list[Fold] = []
-    with closing(each(partial(_scored, estimator, task=task), folds)) as found:
-        for fold in found:
-            done.append(replace(fold, number=len(done) + 1))
-            on_fold(done[-1])
+    try:
+        with closing(each(partial(_scored, estimator, task=task), folds)) as found:
+            for fold in found:
+                done.append(replace(fold, number=len(done) + 1))
+                on_fold(done[-1])
+    except ChildProcessError as error:
+        raise ModelError(f"{error} threads=1 fits one fold after the other, without others.") from error
     return done
 
 

@@ -3,7 +3,8 @@
 The held-out rows are read here, and once more where the finalist meets the champion (promotion/).
 """
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -48,7 +49,15 @@ def prepare(
         partial(pictures.held_out, folder, test, predicted),
     ]
     each, _ = cores.side_by_side(train.X.size, len(parts), cores=lambda: threads)
-    return Finalist(model, fitted.seconds, predicted, metrics, chain.from_iterable(each(_written, parts)))
+    return Finalist(model, fitted.seconds, predicted, metrics, _files(each(_written, parts)))
+
+
+def _files(written: Iterable[list[Path]]) -> Iterator[Path]:
+    """Yield what is written; no model loses its place for what explains it."""
+    try:
+        yield from chain.from_iterable(written)
+    except ChildProcessError as error:
+        logging.getLogger(__name__).warning(f"Not all is there that explains the model: {error}")
 
 
 def _written(part: Callable[[], list[Path]], **_: object) -> list[Path]:

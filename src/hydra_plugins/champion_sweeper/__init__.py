@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._errors import Outage
-from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, start_fork_server
+from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, is_sendable, start_fork_server
 from hydra_plugins.champion_sweeper._idle import idle_cores
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
@@ -28,6 +28,7 @@ __all__ = [
     "fork_server",
     "goes_on_unheard",
     "idle_cores",
+    "is_sendable",
     "report",
     "running",
     "start_fork_server",

@@ -9,7 +9,6 @@ from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, TaskFunction
-from joblib import wrap_non_picklable_objects
 from omegaconf import DictConfig
 
 from hydra_plugins.champion_sweeper import _alive, _job
@@ -88,18 +87,27 @@ def _with_launcher(worker: "Worker", n_workers: int) -> str | None:
 
 
 def _beside(worker: "Worker", n_workers: int) -> None:
+    get_ready(worker.config)  # again, as it may have been killed
     if (server := fork_server()) is None:
-        raise SweepError(f"hydra.sweeper.workers={n_workers} needs forks, which aren't to be had here. Use one worker.")
-    job = wrap_non_picklable_objects((worker, Singleton.get_state()), keep_wrapper=False)
+        raise SweepError(
+            f"hydra.sweeper.workers must be 1 where processes can't be copied, as on Windows, but got {n_workers}."
+            " hydra/launcher=joblib has other ways."
+        )
+    job = (worker, Singleton.get_state())
     try:
-        job.__reduce__()
+        begun = server.each(_work, [job] * n_workers, n=n_workers)
+    except ChildProcessError:
+        raise
     except Exception as error:
         raise SweepError(f"The job can't be sent to a process beside this one: {error}") from error
-    list(server.each(_work, [job] * n_workers, n=n_workers))
+    list(begun)
 
 
 def _work(job: tuple["Worker", Mapping[Any, Any]]) -> None:
     worker, state = job
     setup_globals()
     Singleton.set_state(state)
-    worker()
+    try:
+        worker()
+    except SystemExit as stop:  # it alone was told to stop, and what it ran is run again
+        raise ChildProcessError(f"A worker was told to stop: {stop.code}.") from stop
