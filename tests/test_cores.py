@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,22 +83,43 @@ def test_cores_left_over_are_threads(cells: int, n_cores: int, n: int, threads: 
 
 
 @pytest.mark.usefixtures("beside")
-@pytest.mark.parametrize(("work", "threads"), [(worked, 2), (slept, 1)])
-def test_the_last_alone_has_all_cores_unless_others_use_them(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any], threads: int
+@pytest.mark.parametrize(
+    ("work", "seconds", "threads"),
+    [(worked, [0.5] * 5, 2), (slept, [0.5] * 5, 1), (worked, [2, 0.2, 0.2, 0.2, 0.2], 1)],
+    ids=["all alike", "others use the cores", "one goes on"],
+)
+def test_the_last_has_all_cores_that_are_about_to_be_free(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any], seconds: list[float], threads: int
 ) -> None:
-    """Whether they do is seen of those before: a process that has a core to itself has all of its time."""
+    """Whether others use them is seen of those before: a process that has a core to itself has all of its time."""
     monkeypatch.setattr(cores, "ALONE", 0.05)  # other tests may have the rest just now
+    monkeypatch.setattr(cores, "NEARLY", 0.5)
     each, _ = cores.side_by_side(1000, 5, cores=lambda: 2)
-    done = list(each(work, [0.2] * 5))
-    assert [one[1] for one in done] == [1, 1, 1, 1, threads]
-    assert done[4][0] == os.getpid()
+    assert [one[1] for one in each(work, seconds)] == [1, 1, 1, 1, threads]
+
+
+def leave(file: Path, **_: object) -> Path:
+    """Leave a file."""
+    file.touch()
+    return file
+
+
+@pytest.mark.usefixtures("beside")
+def test_work_begins_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    """So that a model is saved while others write what explains it."""
+    files = [tmp_path / "one", tmp_path / "other"]
+    each, _ = cores.side_by_side(1000, 2, cores=lambda: 2)
+    begun, deadline = each(leave, files), time.monotonic() + 60
+    while not all(file.exists() for file in files):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert list(begun) == files
 
 
 @pytest.mark.usefixtures("beside")
 def test_cores_that_become_free_are_used() -> None:
     """Parts are worked on here while there is one core, and by others as soon as there are more."""
-    free = iter([1, 1, 1, 2, 2])
+    free = iter([1, 1, 1, 1, 2])
     each, n = cores.side_by_side(1000, 6, cores=lambda: next(free))
     assert n == 1
     done = list(each(slept, [0.1] * 6))

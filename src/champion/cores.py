@@ -1,10 +1,12 @@
 """Decides how cores are shared: folds of a small table are fitted side by side, and threads have idle cores only."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from statistics import fmean
 from typing import Any, TypeAlias
 
 from joblib import cpu_count
@@ -16,6 +18,7 @@ Each: TypeAlias = Callable[[Callable[..., Any], Iterable[Any]], Generator[Any]] 
 
 MOST_CELLS = 1_000_000  # of a table of which several copies may be worked on at the same time
 MODELS = ("sklearn.ensemble", "xgboost", "lightgbm", "catboost")  # where those are that a sweep may fit
+NEARLY = 0.8  # of its time is over, of what is about to end
 ALONE = 0.9  # of a core, at least, is what a process has where no other one works on it
 CELLS_PER_THREAD = 500_000  # with fewer, threads of OpenMP wait for each other longer than they work
 
@@ -72,36 +75,82 @@ def _spread(
     threads: int,
     cores: Callable[[], int],
 ) -> Generator[Any]:
-    """Do as many jobs at a time as there are cores, each with no more threads than help where others work as well.
-
-    What is left for fewer than the cores then has all of them, if those before had a core to themselves. What can't be
-    sent is done here.
-    """
+    """Begin to do as many jobs at a time as there are cores; they are done here where they can't be sent."""
     if not is_sendable(function):
-        yield from one_by_one(function, jobs, threads=cores())
-        return
-    rest, alone = iter(jobs), False
+        return one_by_one(function, jobs, threads=cores())
+    have, rest = cores(), iter(jobs)
+    if min(have, left) > 1:
+        return _together(server, left, function, rest, threads=threads, have=have)
+    return _alone(server, left, function, rest, threads=threads, cores=cores)
+
+
+def _alone(
+    server: ForkServer,
+    left: int,
+    function: Callable[..., Any],
+    rest: Iterator[Any],
+    *,
+    threads: int,
+    cores: Callable[[], int],
+) -> Generator[Any]:
+    """Do one after the other in this process, while it has one core or there is one left."""
     while left:
-        have = cores()
-        n = min(have, left)
-        each = have // n if alone else min(have // n, threads)
-        begun = islice(rest, left - left % n if n > 1 else 1)
-        parts = (partial(function, job, threads=each) for job in begun)
-        shares = []
-        with closing(server.each(_timed, parts, n=n) if n > 1 else (_timed(part) for part in parts)) as found:
-            for done, share in found:
-                yield done
-                shares.append(share)
-        if not shares:
+        if min(have := cores(), left) > 1:
+            yield from _together(server, left, function, rest, threads=threads, have=have)
             return
-        left, alone = left - len(shares), min(shares) > ALONE * each
+        for job in islice(rest, 1):
+            yield function(job, threads=min(have, threads))
+        left -= 1
 
 
-def _timed(part: Callable[[], Any]) -> tuple[Any, float]:
-    """Return what a part returns, and how many cores this process had meanwhile."""
+def _together(
+    server: ForkServer, left: int, function: Callable[..., Any], rest: Iterator[Any], *, threads: int, have: int
+) -> Generator[Any]:
+    """Do all that is left side by side, each with no more threads than help where others work as well.
+
+    The last, where they are fewer than the cores, may have all of these.
+    """
+    n, pace = min(have, left), _Pace()
+    fair, last = min(have // n, threads), left % n
+
+    def begun() -> Iterator[Callable[[], Any]]:
+        for number, job in enumerate(rest):
+            each = have // last if number >= left - last and pace.leaves_cores(fair) else fair
+            pace.begun = time.monotonic()
+            yield partial(function, job, threads=each)
+
+    return pace.kept(server.each(_timed, begun(), n=n))
+
+
+@dataclass
+class _Pace:
+    """How jobs go: the seconds that those took that are done, how many cores each had, when the last one began."""
+
+    seconds: list[float] = field(default_factory=list)
+    cores: list[float] = field(default_factory=list)
+    begun: float = 0
+
+    def kept(self, found: Generator[tuple[Any, float, float]]) -> Generator[Any]:
+        """Yield what is done, and keep how it went."""
+        with closing(found):
+            for done, seconds, cores in found:
+                self.seconds.append(seconds)
+                self.cores.append(cores)
+                yield done
+
+    def leaves_cores(self, threads: int) -> bool:
+        """Tell whether nobody else uses the cores, and what goes on with so many threads is nearly over."""
+        if not self.seconds or min(self.cores) < ALONE * threads:
+            return False
+        return time.monotonic() - self.begun > NEARLY * fmean(self.seconds)
+
+
+def _timed(part: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what a part returns, its seconds, and how many cores this process had meanwhile."""
     began, worked = time.perf_counter(), time.process_time()
     done = part()
-    return done, (time.process_time() - worked) / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return done, seconds, (time.process_time() - worked) / seconds
 
 
 def one_by_one(function: Callable[..., Any], jobs: Iterable[Any], *, threads: int | None = None) -> Generator[Any]:
