@@ -275,8 +275,8 @@ def _cores(cfg: DictConfig) -> int | None:
     """Return how many cores this job has: they are shared among the workers of a sweep."""
     from champion import cores
 
-    workers = min(HydraConfig.get().sweeper.workers, trial.unfinished()) if trial.is_running() else 1
-    return cores.share(cfg.threads, workers=workers)
+    workers = HydraConfig.get().sweeper.workers if trial.is_running() else 1
+    return cores.share(cfg.threads, workers=workers if workers == 1 else min(workers, trial.unfinished()))
 
 
 def _command() -> str:

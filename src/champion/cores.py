@@ -62,64 +62,51 @@ def side_by_side(cells: int, n_parts: int, *, cores: Callable[[], int | None]) -
     server, own = fork_server(), cores()
     if server is None or cells > MOST_CELLS:
         return partial(one_by_one, threads=own), 1
-    spread = partial(_spread, server, n_parts, threads=_helpful(cells), cores=lambda: cores() or cpu_count())
+    spread = _Spread(server, n_parts, _helpful(cells), lambda: cores() or cpu_count())
     return spread, min(own or cpu_count(), n_parts)
 
 
-def _spread(
-    server: ForkServer,
-    left: int,
-    function: Callable[..., Any],
-    jobs: Iterable[Any],
-    *,
-    threads: int,
-    cores: Callable[[], int],
-) -> Generator[Any]:
-    """Begin to do as many jobs at a time as there are cores; they are done here where they can't be sent."""
-    if not is_sendable(function):
-        return one_by_one(function, jobs, threads=cores())
-    have, rest = cores(), iter(jobs)
-    if min(have, left) > 1:
-        return _together(server, left, function, rest, threads=threads, have=have)
-    return _alone(server, left, function, rest, threads=threads, cores=cores)
+@dataclass(frozen=True)
+class _Spread:
+    """Jobs done by forks, as many at a time as there are cores, each with no more threads than help beside others."""
 
+    server: ForkServer
+    n_jobs: int
+    threads: int
+    cores: Callable[[], int]
 
-def _alone(
-    server: ForkServer,
-    left: int,
-    function: Callable[..., Any],
-    rest: Iterator[Any],
-    *,
-    threads: int,
-    cores: Callable[[], int],
-) -> Generator[Any]:
-    """Do one after the other in this process, while it has one core or there is one left."""
-    while left:
-        if min(have := cores(), left) > 1:
-            yield from _together(server, left, function, rest, threads=threads, have=have)
-            return
-        for job in islice(rest, 1):
-            yield function(job, threads=min(have, threads))
-        left -= 1
+    def __call__(self, function: Callable[..., Any], jobs: Iterable[Any]) -> Generator[Any]:
+        """Begin to do them; they are done here where they can't be sent."""
+        if not is_sendable(function):
+            return one_by_one(function, jobs, threads=self.cores())
+        have, rest = self.cores(), iter(jobs)
+        if min(have, self.n_jobs) > 1:
+            return self._together(function, rest, left=self.n_jobs, have=have)
+        return self._alone(function, rest)
 
+    def _alone(self, function: Callable[..., Any], rest: Iterator[Any]) -> Generator[Any]:
+        """Do one after the other in this process, while it has one core or there is one left."""
+        left = self.n_jobs
+        while left:
+            if min(have := self.cores(), left) > 1:
+                yield from self._together(function, rest, left=left, have=have)
+                return
+            for job in islice(rest, 1):
+                yield function(job, threads=min(have, self.threads))
+            left -= 1
 
-def _together(
-    server: ForkServer, left: int, function: Callable[..., Any], rest: Iterator[Any], *, threads: int, have: int
-) -> Generator[Any]:
-    """Do all that is left side by side, each with no more threads than help where others work as well.
+    def _together(self, function: Callable[..., Any], rest: Iterator[Any], *, left: int, have: int) -> Generator[Any]:
+        """Do all that is left side by side; the last, where they are fewer than the cores, may have all of these."""
+        n, pace = min(have, left), _Pace()
+        fair, last = min(have // n, self.threads), left % n
 
-    The last, where they are fewer than the cores, may have all of these.
-    """
-    n, pace = min(have, left), _Pace()
-    fair, last = min(have // n, threads), left % n
+        def begun() -> Iterator[Callable[[], Any]]:
+            for number, job in enumerate(rest):
+                each = have // last if number >= left - last and pace.leaves_cores(fair) else fair
+                pace.begun = time.monotonic()
+                yield partial(function, job, threads=each)
 
-    def begun() -> Iterator[Callable[[], Any]]:
-        for number, job in enumerate(rest):
-            each = have // last if number >= left - last and pace.leaves_cores(fair) else fair
-            pace.begun = time.monotonic()
-            yield partial(function, job, threads=each)
-
-    return pace.kept(server.each(_timed, begun(), n=n))
+        return pace.kept(self.server.each(_timed, begun(), n=n))
 
 
 @dataclass
