@@ -25,7 +25,6 @@ COMMANDS = {
     f"{TRAIN} promote=false{BESIDE}": (["src/train.py", "promote=false"], 2),
     f"{TRAIN} model=xgboost promote=false{BESIDE}": (["src/train.py", "model=xgboost", "promote=false"], 2),
 }
-SAME = 1e-6  # by which share scores may differ
 
 
 def main() -> None:
@@ -35,9 +34,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     sides = {"before": given.before.resolve(), "now": REPOSITORY}
-    commit = subprocess.run(
-        ["git", "-C", str(given.before), "describe", "--always"], capture_output=True, text=True, check=True
-    ).stdout.strip()
     with figures.measured("commands", save=given.save) as rows, tempfile.TemporaryDirectory() as folder:
         homes = {side: Path(folder, side) for side in sides}
         for side, code in sides.items():
@@ -48,7 +44,7 @@ def main() -> None:
                 done = {side: run(command, code, homes[side]) for side, code in sides.items()}
             compare(name, done)
             seconds = {side: ran.seconds for side, (ran, _) in done.items()}
-            rows.append({"typed": name, "repeat": repeat, "of": commit, **seconds})
+            rows.append({"typed": name, "repeat": repeat, "of": figures.commit(sides["before"]), **seconds})
 
 
 def run(command: list[str], code: Path, home: Path) -> tuple[process.Ran, dict[str, float]]:
@@ -65,7 +61,7 @@ def compare(name: str, done: dict[str, tuple[process.Ran, dict[str, float]]]) ->
         {metric: value for metric, value in scores.items() if metric.startswith(("cv_", "test_"))}
         for _, scores in done.values()
     )
-    if before.keys() != now.keys() or any(abs(now[one] - before[one]) > SAME * abs(before[one]) for one in now):
+    if before.keys() != now.keys() or not all(figures.is_same(now[one], before[one]) for one in now):
         sys.exit(f"{name} comes to other scores than before, so the work differs: {before}, {now}")
 
 

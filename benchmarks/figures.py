@@ -32,6 +32,7 @@ from benchmarks.process import REPOSITORY
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PAGES = [REPOSITORY / "benchmarks" / "README.md", REPOSITORY / "deploy" / "README.md"]
 CORES = 2  # which the pages speak of
+SAME = 1e-6  # by which share scores and predictions of equal work may differ
 LIBRARIES = ("hydra-core", "optuna", "mlflow", "scikit-learn", "xgboost", "lightgbm", "pandas", "numpy", "shap")
 
 LINES = textwrap.TextWrapper(120, break_on_hyphens=False, break_long_words=False)
@@ -56,7 +57,7 @@ def measured(name: str, *, save: bool, by: str | None = None) -> Iterator[list[R
     yield rows
     benchmark = import_module(f"benchmarks.{name}")
     print(benchmark.text(benchmark.summary(rows)))
-    begun["commit"] = " to ".join(dict.fromkeys((begun["commit"], _commit())))
+    begun["commit"] = " to ".join(dict.fromkeys((begun["commit"], commit())))
     if save and by:
         of = {key: begun[key] for key in ("command", "commit", "version", "date")}
         anew = {row[by] for row in rows}
@@ -77,7 +78,7 @@ def origin(*, saved: bool) -> Row:
         )
     return {
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
-        "commit": _commit(),
+        "commit": commit(),
         "version": project_version(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": {
@@ -94,9 +95,9 @@ def project_version() -> str:
     return project["version"]
 
 
-def _commit() -> str:
+def commit(repository: Path = REPOSITORY) -> str:
     """Return the commit that is checked out; -dirty where more is changed than what is kept here."""
-    git = ["git", "-C", str(REPOSITORY)]
+    git = ["git", "-C", str(repository)]
     described = subprocess.run([*git, "describe", "--always"], capture_output=True, text=True, check=True)
     others = [
         ".",
@@ -166,6 +167,11 @@ def medians(rows: Iterable[Row], key: str) -> list[Row]:
         | {other: statistics.median(row[other] for row in own) for other in own[0] if other not in (key, "repeat")}
         for value, own in grouped(rows, key).items()
     ]
+
+
+def is_same(one: float, other: float) -> bool:
+    """Tell whether two scores are of equal work."""
+    return abs(one - other) <= SAME * abs(other)
 
 
 def ratio(ours: Iterable[float], others: Iterable[float]) -> dict[str, float]:

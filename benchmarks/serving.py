@@ -29,7 +29,6 @@ from benchmarks.process import REPOSITORY
 from champion.data import load
 
 SECONDS = 8  # of one measurement
-SAME = 1e-6  # by which share predictions may differ
 ASKED = {
     "per_second": "64 clients, one row each: requests/s",
     "p99_ms": "64 clients, one row each: p99 ms",
@@ -89,7 +88,8 @@ def compare(urls: dict[str, str], body: Path, n_rows: int) -> None:
         for url in urls.values()
     ]
     if any(
-        np.shape(answer) != (n_rows,) or not np.allclose(answer, answers[0], rtol=SAME, atol=0) for answer in answers
+        np.shape(answer) != (n_rows,) or not np.allclose(answer, answers[0], rtol=figures.SAME, atol=0)
+        for answer in answers
     ):
         sys.exit(f"{', '.join(urls)} don't predict the same for {n_rows:,} rows: {[one[:3] for one in answers]}")
 

@@ -36,7 +36,6 @@ WAYS = {
     "one": ["hydra.sweeper.workers=1", "hydra.sweeper.pruner=null"],
     "two": ["hydra.sweeper.workers=2"],
 }
-SAME = 1e-6  # by which share scores may differ
 BARE = """
 import json, sys
 import numpy, optuna, pandas, {library}
@@ -113,7 +112,7 @@ def compare(home: str, name: str, expected: list[list[float]], *, pruned: bool) 
         own = [value for _, value in sorted(trial.intermediate_values.items())]
         if not own or (len(own) < len(other) and not (pruned and trial.state.name == "PRUNED")):
             sys.exit(f"{name}: trial {trial.number} is {trial.state.name} with {len(own)} folds of {len(other)}")
-        if wrong := [(one, two) for one, two in zip(own, other, strict=False) if abs(one - two) > SAME * abs(two)]:
+        if wrong := [(one, two) for one, two in zip(own, other, strict=False) if not figures.is_same(one, two)]:
             sys.exit(f"{name}: trial {trial.number} has other scores than the bare loop, so the work differs: {wrong}")
 
 
