@@ -1,6 +1,7 @@
 """experiment=best_minute: a search, a team and a final, and nothing learned from what is held out."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from champion import data, evaluation, persistence, pipeline, preparation, split
+from champion import cores, data, evaluation, persistence, pipeline, preparation, split
 from champion.features import geographic
 from tests.conftest import REPOSITORY, Home
 
@@ -114,7 +115,8 @@ def fitted(found: preparation.Prepared) -> tuple[pipeline.Fitted, list[evaluatio
     from lightgbm import LGBMRegressor
 
     model = LGBMRegressor(n_estimators=150, random_state=0, verbose=-1, deterministic=True)
-    folds = evaluation.cross_validate(model, found.folds, task=found.train.task)
+    each = partial(cores.one_by_one, threads=1)
+    folds = evaluation.cross_validate(model, found.folds, task=found.train.task, each=each)
     return pipeline.fit(pipeline.build(found.features, model), found.train.X, found.train.y, threads=1), folds
 
 
