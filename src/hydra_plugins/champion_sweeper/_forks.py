@@ -65,7 +65,7 @@ class ForkServer:
             process = subprocess.Popen(  # noqa: S603, Python itself
                 [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=NULL, stdout=NULL, stderr=NULL
             )
-        atexit.register(_end, process)  # or it goes on with an import, when there is nobody any more
+        atexit.register(_end, process, ours)  # or it goes on with an import, when there is nobody any more
         return cls(ours)
 
     @property
@@ -169,9 +169,10 @@ def hung_up(one: int, *, patience: float | None) -> bool:
     return bool(closed.poll(patience))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
+def _end(process: subprocess.Popen[bytes], client: socket.socket) -> None:
+    with client:
+        process.kill()
+        process.wait()
 
 
 def is_sendable(work: Callable[..., Any]) -> bool:
