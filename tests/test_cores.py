@@ -84,18 +84,18 @@ def test_cores_left_over_are_threads(cells: int, n_cores: int, n: int, threads: 
 
 @pytest.mark.usefixtures("beside")
 @pytest.mark.parametrize(
-    ("work", "seconds", "threads"),
-    [(worked, [0.5] * 5, 2), (slept, [0.5] * 5, 1), (worked, [2, 0.2, 0.2, 0.2, 0.2], 1)],
-    ids=["all alike", "others use the cores", "one goes on"],
+    ("work", "first", "nearly", "threads"),
+    [(worked, 0.5, 0, 2), (slept, 0.5, 0, 1), (worked, 0.5, 10, 1), (worked, 2.5, 0, 1)],
+    ids=["all alike", "others use the cores", "one has just begun", "one goes on"],
 )
 def test_the_last_has_all_cores_that_are_about_to_be_free(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any], seconds: list[float], threads: int
+    monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any], first: float, nearly: float, threads: int
 ) -> None:
     """Whether others use them is seen of those before: a process that has a core to itself has all of its time."""
     monkeypatch.setattr(cores, "ALONE", 0.05)  # other tests may have the rest just now
-    monkeypatch.setattr(cores, "NEARLY", 0.5)
+    monkeypatch.setattr(cores, "NEARLY", nearly)
     each, _ = cores.side_by_side(1000, 5, cores=lambda: 2)
-    assert [one[1] for one in each(work, seconds)] == [1, 1, 1, 1, threads]
+    assert [one[1] for one in each(work, [first, 0.5, 0.5, 0.5, 0.5])] == [1, 1, 1, 1, threads]
 
 
 def leave(file: Path, **_: object) -> Path:

@@ -142,21 +142,24 @@ def runs(familiar: "Page", url: str, trials: list[Run]) -> "Page":
     return familiar
 
 
-def column(page: "Page", name: str) -> dict[int, str]:
-    """Return the text of a column of the table of runs, by row."""
-    cells = page.locator(f'[role=row]:has(> [role=gridcell][col-id="{name}"])')
-    texts = cells.evaluate_all(
-        "(rows, name) => rows.map(row => [Number(row.getAttribute('row-index')),"
-        " row.querySelector(`[col-id='${name}']`).innerText])",
-        name,
+def columns(page: "Page", *names: str) -> list[tuple[str, ...]]:
+    """Return the texts of some columns of the table of runs, of each row that has all of them.
+
+    They are read at once, since rows move from one place to another.
+    """
+    cells = page.locator("[role=gridcell]").evaluate_all(
+        "cells => cells.map(cell =>"
+        " [cell.getAttribute('col-id'), Number(cell.parentElement.getAttribute('row-index')), cell.innerText.trim()])"
     )
-    return {row: text.strip().splitlines()[-1] for row, text in sorted(texts)}  # above a run's name stands its colour
+    texts = {name: {row: text for column, row, text in cells if column == name and text} for name in names}
+    rows = sorted(set.intersection(*map(set, texts.values())))
+    return [tuple(texts[name][row].splitlines()[-1] for name in names) for row in rows]  # above a name is its colour
 
 
 def errors(page: "Page") -> list[tuple[str, float]]:
     """Return name and error of each run in the table, in the order in which they stand."""
-    names, values = (column(page, name) for name in ("attributes.`Run Name`", "metrics.`cv_rmse`"))
-    return [(name, float(values[row])) for row, name in names.items() if values.get(row, "-") != "-"]
+    read = columns(page, "attributes.`Run Name`", "metrics.`cv_rmse`")
+    return [(name, float(error)) for name, error in read if error != "-"]
 
 
 def line(page: "Page", name: str) -> "Locator":
@@ -191,10 +194,10 @@ def test_newcomer_finds_the_runs(page: "Page", url: str) -> None:
 def test_sweep_unfolds_into_its_trials(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
     """A sweep is one line of the table, with a sign that shows its trials below it."""
     names = {trial.info.run_name for trial in trials}
-    assert not names & set(column(runs, "attributes.`Run Name`").values())
+    assert not names & {name for (name,) in columns(runs, "attributes.`Run Name`")}
     line(runs, "prices").get_by_role("button").click()
     runs.get_by_role("link", name="trial_0", exact=True).wait_for()
-    shown = list(column(runs, "attributes.`Run Name`").values())
+    shown = [name for (name,) in columns(runs, "attributes.`Run Name`")]
     beginning = shown.index("prices") + 1
     assert set(shown[beginning : beginning + len(names)]) == names
     picture(runs, "mlflow_sweep", tmp_path, until=runs.get_by_text("matching runs"))
