@@ -9,13 +9,15 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.exceptions import StorageInternalError
+from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from hydra_plugins.champion_sweeper._errors import SweepError
-from hydra_plugins.champion_sweeper._store import Store, refusals
-from hydra_plugins.champion_sweeper._study import create
+from hydra_plugins.champion_sweeper._rivals import Trial
+from hydra_plugins.champion_sweeper._store import LOST, Store, refusals
+from hydra_plugins.champion_sweeper._study import REASON, create
 from tests.test_sweeper import SLOW, processes, start, sweep, trials, wait_for_trials, wait_until_gone
 
 WORDS = "hydra.sweeper.storage '{file}' fails: {says}. What has finished is kept; the same command with"
@@ -37,6 +39,29 @@ def queued(file: Path) -> list[int]:
     assert file.read_bytes().endswith(b"\n")
     study = optuna.load_study(study_name="toy", storage=JournalStorage(JournalFileBackend(str(file))))
     return [trial.system_attrs["fixed_params"]["x"] for trial in study.trials]
+
+
+@pytest.mark.parametrize("key", [LOST, REASON])
+@pytest.mark.parametrize("pruner", [SuccessiveHalvingPruner(1, 3), HyperbandPruner(1, 3)], ids=["halving", "hyperband"])
+def test_trial_that_cannot_win_any_more_ends_no_other(store: Store, key: str, pruner: BasePruner) -> None:
+    """What it reported before it failed, or before its worker died, is nothing that others have to beat."""
+
+    def reported(value: float) -> tuple[Trial, bool]:
+        [taken] = [store.take(store.trials(TrialState.WAITING), "own")]
+        assert taken
+        trial = store.start(taken, pruner=pruner)
+        for step in (1, 2, 3):
+            trial.report(value, step)
+            pruned = trial.should_prune()
+        return trial, pruned
+
+    for value in (1.0, 1.0):
+        _, pruned = reported(value)
+        assert not pruned
+        store.end(store.trials(TrialState.RUNNING)[0], key, "")
+    last, pruned = reported(2.0)
+    assert not pruned
+    assert len(last.study.get_trials()) == 3
 
 
 LEFT: dict[str, tuple[Callable[[bytes], bytes], list[int]]] = {

@@ -597,6 +597,14 @@ def test_pruner_ends_hopeless_trials(tmp_path: Path) -> None:
     assert [trial.state.name for trial in trials(tmp_path, "none")] == ["COMPLETE"] * 3
 
 
+def test_pruner_that_lets_none_go_on_is_named(tmp_path: Path) -> None:
+    """There is nothing to choose from then, however many seconds are left."""
+    strict = "+hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, upper: 0.5}"
+    done = sweep(tmp_path, "n=1,2,3", "steps=2", strict)
+    assert done.returncode == 1
+    assert "No trial was finished. hydra.sweeper.pruner ended all 3; null lets them go on." in done.stderr
+
+
 def test_scores_that_cannot_be_compared_prune_nothing(tmp_path: Path) -> None:
     """Where trials differ in what their scores are of, none is ended by another's, and it is said, unless asked."""
     space = ("n=1,2,3", "x=1,2", "steps=3", PRUNER)

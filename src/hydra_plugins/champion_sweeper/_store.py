@@ -26,6 +26,7 @@ from hydra_plugins.champion_sweeper import _alive
 from hydra_plugins.champion_sweeper._address import database, shown, taken
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._journal import Journal, lock, own_faults
+from hydra_plugins.champion_sweeper._rivals import Trial
 
 LOST = "lost"  # of a trial whose worker died; it doesn't count
 WORKER = "worker"  # the process that runs it, and after an @ the command that started that
@@ -134,9 +135,9 @@ class Store:
         except UpdateFinishedTrialError:
             return False
 
-    def start(self, trial: FrozenTrial, **options: Any) -> optuna.Trial:
+    def start(self, trial: FrozenTrial, **options: Any) -> Trial:
         """Return the trial as one that suggests values; `options` are those of `study`."""
-        return optuna.Trial(self.study(**options), self._id(trial))
+        return Trial(self.study(**options), self._id(trial))
 
     def _alone(self) -> AbstractContextManager[Any]:
         """Let one process at a time take a trial from SQLite, which can't lock a row, as other databases do."""

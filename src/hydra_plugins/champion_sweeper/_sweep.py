@@ -195,7 +195,9 @@ def _judge(store: Store, limits: Limits) -> None:
         allowed = f"hydra.sweeper.max_failure_rate={limits.failure_rate} allows"
         raise SweepError(f"{len(failed)} of {len(failed) + complete} trials failed, more than {allowed}. {reason}")
     if not complete:
-        raise SweepError("No trial was finished. Give hydra.sweeper.timeout more seconds.")
+        pruner = f"hydra.sweeper.pruner ended all {len(trials)}; null lets them go on"
+        remedy = "Give hydra.sweeper.timeout more seconds" if limits.ended(trials) else pruner
+        raise SweepError(f"No trial was finished. {remedy}.")
 
 
 def _check(settings: DictConfig) -> None:
