@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 from joblib import cpu_count
 from sklearn.base import BaseEstimator
@@ -161,6 +162,7 @@ def test_cores_are_shared_among_workers() -> None:
 def test_cores_of_others_are_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each core has work of another process, a fit has one thread, which waits for none."""
     monkeypatch.setattr(_idle, "LOOK", 0.5)
+    monkeypatch.setattr(_idle, "_seen", None)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() + 1)]
     try:
         assert idle_cores() == 1
@@ -168,3 +170,14 @@ def test_cores_of_others_are_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
         for one in busy:
             one.kill()
             one.wait()
+
+
+def test_fits_that_begin_soon_after_each_other_wait_for_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others work, and folds are fitted one by one, each would begin a tenth of a second later."""
+    found = iter([1.0, 2.0])
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(_idle, "_seen", None)
+    monkeypatch.setattr(_idle, "_free", lambda: next(found))
+    assert [idle_cores() for _ in range(6)] == [1] * 6
+    monkeypatch.setattr(_idle, "HOLDS", 0)
+    assert idle_cores() == 2
