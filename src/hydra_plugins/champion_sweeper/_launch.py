@@ -29,8 +29,10 @@ def get_ready(config: DictConfig) -> None:
         start_fork_server([WORKER, *(settings.imports or ())])
 
 
-def launch(worker: "Worker", n_workers: int) -> str | None:
+def launch(worker: "Worker", n_workers: int, *, meanwhile: Sequence[str]) -> str | None:
     """Run `n_workers` workers to their end: local processes with Hydra's basic launcher, else its launcher's jobs.
+
+    `meanwhile` is imported in the process beside this one, once the workers have begun.
 
     Return None where they ended by themselves, or else what the launcher says of one that died. When one of the local
     processes dies, the others are ended too; other launchers may leave them running.
@@ -38,10 +40,11 @@ def launch(worker: "Worker", n_workers: int) -> str | None:
     if not is_local(worker.config):
         return _with_launcher(worker, n_workers)
     if n_workers == 1:
+        _load(meanwhile)
         worker()
     else:
         with suppress(ChildProcessError):
-            _beside(worker, n_workers)
+            _beside(worker, n_workers, meanwhile)
     return None
 
 
@@ -86,7 +89,12 @@ def _with_launcher(worker: "Worker", n_workers: int) -> str | None:
     return None
 
 
-def _beside(worker: "Worker", n_workers: int) -> None:
+def _load(imports: Sequence[str]) -> None:
+    if server := fork_server():
+        server.load(imports)
+
+
+def _beside(worker: "Worker", n_workers: int, meanwhile: Sequence[str]) -> None:
     get_ready(worker.config)  # again, as it may have been killed
     if (server := fork_server()) is None:
         raise SweepError(
@@ -100,6 +108,7 @@ def _beside(worker: "Worker", n_workers: int) -> None:
         raise
     except Exception as error:
         raise SweepError(f"The job can't be sent to a process beside this one: {error}") from error
+    _load(meanwhile)
     list(begun)
 
 

@@ -35,7 +35,6 @@ from hydra_plugins.champion_sweeper import (
     _study,
 )
 from hydra_plugins.champion_sweeper._errors import Outage, SweepError
-from hydra_plugins.champion_sweeper._forks import fork_server
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._parameter import chosen, typed
@@ -139,8 +138,6 @@ def search(worker: Worker, *, folder: Path, notes: Sequence[str] = ()) -> bool:
     _study.ready(store, worker.command)
     worker = replace(worker, limits=replace(worker.limits, n_trials=total))
     _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder, notes=notes)
-    if server := fork_server():
-        server.load(_results.IMPORTS)
     with _console.progress(store, worker.limits):
         _work(worker, n_workers)
     if running := store.trials(TrialState.RUNNING):
@@ -159,7 +156,7 @@ def _work(worker: Worker, n_workers: int) -> None:
     while not limits.ended(trials := store.counted()):
         if not limits.reached(trials):
             before = begun(store.trials())
-            died = _launch.launch(worker, n_workers)
+            died = _launch.launch(worker, n_workers, meanwhile=_results.IMPORTS)
             _study.close_lost(store, command=worker.command, ended=died is None, blame=True)
             _queue.top_up(store, limits.n_trials)
             if begun(store.trials()) == before and not limits.reached(store.counted()):
