@@ -73,10 +73,13 @@ def _draw(study: optuna.Study, folder: Path) -> None:
     seen = optuna.create_study(study_name=study.study_name, direction=study.direction)  # that can be sent
     seen.add_trials(study.get_trials(deepcopy=False))
     drawable = _drawable(study)
-    jobs = [partial(draw, seen, name, folder) for draw in (_interactive, _still) for name in drawable]
+    jobs = [  # those that take longest begin first
+        *(partial(_still, seen, name, folder) for name in reversed(drawable)),
+        *(partial(_interactive, seen, name, folder) for name in drawable),
+    ]
     server = fork_server()
     try:
-        drawn = [*(server.each(_tried, jobs, n=cpu_count()) if server else map(_tried, jobs))][: len(drawable)]
+        drawn = [*(server.each(_tried, jobs, n=cpu_count()) if server else map(_tried, jobs))][len(drawable) :]
     except ChildProcessError as error:
         logging.getLogger(__name__).warning(f"Pictures can't be drawn: {error}")
         return
