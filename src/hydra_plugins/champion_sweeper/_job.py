@@ -51,7 +51,7 @@ def _known(config: DictConfig) -> Iterator[None]:
     """Let `${hydra:…}` be about this configuration, as within a job."""
     current = HydraConfig.instance()
     before = current.cfg
-    current.set_config(config)
+    current.cfg = config  # type: ignore[assignment]  # as Hydra does, but without a copy of it
     try:
         yield
     finally:
