@@ -184,9 +184,9 @@ def _ended(run_id: str) -> Iterator[None]:
     except BaseException as error:
         pruned = trial.was_pruned(error)
         with patience.last_words(error):
-            if pruned:
-                client.set_tag(run_id, "trial_state", "PRUNED")
-            client.set_tag(run_id, "reason", redact(f"{type(error).__name__}: {error}")[:5000])
+            tags = {"reason": redact(f"{type(error).__name__}: {error}")[:5000]}
+            tags |= {"trial_state": "PRUNED"} if pruned else {}
+            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
             client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
         raise
     client.set_terminated(run_id, "FINISHED")
