@@ -39,11 +39,12 @@ def share(threads: int | None, *, workers: int) -> int | None:
 
 
 def get_ready(model: str, *, searched: bool, cores: int | None) -> None:
-    """Begin to import what fits side by side need, in a process beside this one, if there are idle cores for that.
+    """Begin to import what fits side by side need, in a process beside this one, if there are several cores.
 
-    `model` is the path of the class that is fitted, first, if others are `searched` as well.
+    Where others work on these, too, several processes have a larger share of them than one. `model` is the path of the
+    class that is fitted, first, if others are `searched` as well.
     """
-    if fork_server() is None and cores != 1 and idle_cores() > 1:
+    if fork_server() is None and cores != 1 and cpu_count() > 1:
         start_fork_server(["champion.evaluation", model.rpartition(".")[0], *(MODELS if searched else ())])
 
 

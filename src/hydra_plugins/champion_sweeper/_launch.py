@@ -14,7 +14,6 @@ from omegaconf import DictConfig
 from hydra_plugins.champion_sweeper import _alive, _job
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._forks import fork_server, start_fork_server
-from hydra_plugins.champion_sweeper._idle import idle_cores
 
 if TYPE_CHECKING:
     from hydra_plugins.champion_sweeper._worker import Worker
@@ -23,9 +22,11 @@ WORKER = "hydra_plugins.champion_sweeper._worker"
 
 
 def get_ready(config: DictConfig) -> None:
-    """Begin to import what jobs do, once for all workers: for the folds of one as well, where a core is idle."""
+    """Begin to import what jobs do, once for all workers, and for the folds of one where there are several cores."""
+    from joblib import cpu_count  # here, as it takes a while
+
     settings = config.hydra.sweeper
-    if is_local(config) and (settings.workers != 1 or idle_cores() > 1):
+    if is_local(config) and (settings.workers != 1 or cpu_count() > 1):
         start_fork_server([WORKER, *(settings.imports or ())])
 
 
