@@ -1,7 +1,7 @@
 """Decides how cores are shared: folds of a small table are fitted side by side, and threads have idle cores only."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,12 +46,6 @@ def get_ready(model: str, *, searched: bool, cores: int | None) -> None:
     """
     if fork_server() is None and cores != 1 and cpu_count() > 1:
         start_fork_server(["champion.evaluation", model.rpartition(".")[0], *(MODELS if searched else ())])
-
-
-def load(imports: Sequence[str]) -> None:
-    """Begin to import more there, while this process has something else to do."""
-    if server := fork_server():
-        server.load(imports)
 
 
 def side_by_side(cells: int, n_parts: int, *, cores: Callable[[], int | None]) -> tuple[Each, int]:

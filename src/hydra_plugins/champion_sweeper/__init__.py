@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._errors import Outage
-from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, is_sendable, start_fork_server
+from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, is_sendable, load_beside, start_fork_server
 from hydra_plugins.champion_sweeper._idle import idle_cores
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
@@ -29,6 +29,7 @@ __all__ = [
     "goes_on_unheard",
     "idle_cores",
     "is_sendable",
+    "load_beside",
     "report",
     "running",
     "start_fork_server",

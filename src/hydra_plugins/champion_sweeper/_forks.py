@@ -208,7 +208,12 @@ def adopt_fork_server(client: socket.socket) -> None:
 def start_fork_server(imports: Sequence[str]) -> None:
     """Start the one of this process, where the system knows such things; one that is there imports more."""
     global _server
+    if not load_beside(imports) and ForkServer.is_possible():
+        _server = ForkServer.start(imports)
+
+
+def load_beside(imports: Sequence[str]) -> bool:
+    """Let the process beside this one import more, while this one has something else to do; tell if there is one."""
     if server := fork_server():
         server.load(imports)
-    elif ForkServer.is_possible():
-        _server = ForkServer.start(imports)
+    return server is not None

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.champion_sweeper import _alive, _job
 from hydra_plugins.champion_sweeper._errors import SweepError
-from hydra_plugins.champion_sweeper._forks import fork_server, start_fork_server
+from hydra_plugins.champion_sweeper._forks import fork_server, load_beside, start_fork_server
 
 if TYPE_CHECKING:
     from hydra_plugins.champion_sweeper._worker import Worker
@@ -41,7 +41,7 @@ def launch(worker: "Worker", n_workers: int, *, meanwhile: Sequence[str]) -> str
     if not is_local(worker.config):
         return _with_launcher(worker, n_workers)
     if n_workers == 1:
-        _load(meanwhile)
+        load_beside(meanwhile)
         worker()
     else:
         with suppress(ChildProcessError):
@@ -90,11 +90,6 @@ def _with_launcher(worker: "Worker", n_workers: int) -> str | None:
     return None
 
 
-def _load(imports: Sequence[str]) -> None:
-    if server := fork_server():
-        server.load(imports)
-
-
 def _beside(worker: "Worker", n_workers: int, meanwhile: Sequence[str]) -> None:
     get_ready(worker.config)  # again, as it may have been killed
     if (server := fork_server()) is None:
@@ -109,7 +104,7 @@ def _beside(worker: "Worker", n_workers: int, meanwhile: Sequence[str]) -> None:
         raise
     except Exception as error:
         raise SweepError(f"The job can't be sent to a process beside this one: {error}") from error
-    _load(meanwhile)
+    load_beside(meanwhile)
     list(begun)
 
 
