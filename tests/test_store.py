@@ -3,7 +3,7 @@
 import json
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import optuna
@@ -85,6 +85,24 @@ def test_unfinished_line_is_cut_off(store: Store, tmp_path: Path, left: str) -> 
     for x in (7, 8):
         again.study().enqueue_trial({"x": x})
     assert queued(file) == [*kept, 7, 8]
+
+
+@pytest.mark.parametrize("error", [False, True])
+def test_what_belongs_together_is_kept_at_once(store: Store, error: bool) -> None:
+    """A file gets the lines of several changes in one piece, also where what makes them breaks off."""
+    [trial, *_] = store.trials()
+    file = Path(store.url)
+    before = file.read_bytes()
+    with pytest.raises(ZeroDivisionError) if error else nullcontext(), store.together():
+        store.note(trial, "one", 1)
+        store.note(trial, "two", 2)
+        assert file.read_bytes() == before
+        if error:
+            _ = 1 / 0
+    store.note(trial, "three", 3)
+    assert store.trials()[0].user_attrs == {"one": 1, "two": 2, "three": 3}
+    with store.together():
+        pass
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 5000, b'{"op_c', b'{"op_code":0,"worker_id":"'])

@@ -139,6 +139,11 @@ class Store:
         """Return the trial as one that suggests values; `options` are those of `study`."""
         return Trial(self.study(**options), self._id(trial))
 
+    def together(self) -> AbstractContextManager[None]:
+        """Let a file keep at once, at its end, what changes in here: nobody is to ask for it before."""
+        backend = getattr(self.storage, "_backend", None)
+        return backend.together() if isinstance(backend, Journal) else nullcontext()
+
     def _alone(self) -> AbstractContextManager[Any]:
         """Let one process at a time take a trial from SQLite, which can't lock a row, as other databases do."""
         file = _file(self.url)

@@ -63,7 +63,8 @@ class Worker:
         sampler, pruner = _sampling.sampler(settings.sampler, taken.number), _sampling.pruner(settings.pruner)
         trial = self.store.start(taken, sampler=sampler, pruner=pruner)
         try:
-            params = self.space.suggest(trial, queued=taken.system_attrs.get("fixed_params", {}))
+            with self.store.together():
+                params = self.space.suggest(trial, queued=taken.system_attrs.get("fixed_params", {}))
             if twin := _twin(trial, seen):
                 self._copy(trial, twin)
                 return
