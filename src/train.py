@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, chdir, nullcontext
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -213,7 +214,7 @@ def _start_run(cfg: DictConfig, table: "Prepared", params: dict[str, Any]) -> Ab
         typical=table.train,
         params=params,
         tags={**_facts(table), **trial.tags()},
-        config=OmegaConf.to_yaml(cfg, resolve=True),
+        config=partial(OmegaConf.to_yaml, cfg, resolve=True),
     )
 
 

@@ -146,7 +146,7 @@ class Home:
             typical=dataset,
             params={},
             tags={},
-            config="seed: 42",
+            config=lambda: "seed: 42",
         )
 
     def put_forward(self, table: Dataset, *, name: str, **options: Any) -> Pipeline:

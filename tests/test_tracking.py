@@ -7,18 +7,21 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import optuna
 import pytest
 from mlflow.entities import Run as MlflowRun
+from mlflow.entities import RunInfo
 from sqlalchemy import make_url
 
-from champion import tracking
+from champion import patience, tracking
 from champion.data import Dataset
 from champion.errors import ConfigError, TrackingError
 from champion.home import sqlite
 from champion.tracking import process
+from champion.tracking import run as of_runs
 from tests.conftest import Home, free_port
 from tests.test_address import ODD
 
@@ -45,7 +48,7 @@ def start(home: Home, small: Dataset, **options: object) -> AbstractContextManag
         "typical": small,
         "params": {"n_estimators": 3},
         "tags": {},
-        "config": "seed: 42",
+        "config": lambda: "seed: 42",
     }
     return tracking.start_run("houses_prediction", **{**given, **options})  # type: ignore[arg-type]
 
@@ -57,14 +60,53 @@ def only_run(home: Home) -> MlflowRun:
     return run
 
 
-def test_run_is_remembered_before_the_work_begins(home: Home, small: Dataset) -> None:
-    """Params, data and config are there while the run goes on."""
-    with start(home, small):
-        run = only_run(home)
+def test_run_is_remembered_while_the_work_goes_on(home: Home, small: Dataset) -> None:
+    """Params, data and config are there before it ends."""
+    with start(home, small) as begun:
+        assert begun.id == (run := only_run(home)).info.run_id
         assert run.info.status == "RUNNING"
         assert run.data.params == {"n_estimators": "3"}
         assert run.inputs.dataset_inputs[0].dataset.digest == small.fingerprint
     assert only_run(home).info.status == "FINISHED"
+
+
+def test_work_waits_for_nothing_that_mlflow_does(home: Home, small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run begins there beside the work, which may end without it, and is over when it has begun and ended there."""
+    create, works = of_runs._create, threading.Event()
+
+    def slow(*args: Any) -> RunInfo:
+        assert works.wait(30)
+        return create(*args)
+
+    monkeypatch.setattr(of_runs, "_create", slow)
+    with start(home, small):
+        works.set()
+    assert only_run(home).info.status == "FINISHED"
+
+
+def test_refusal_beside_the_work_is_raised(home: Home, small: Dataset) -> None:
+    """What MLflow doesn't take ends the work that began, whatever else goes wrong there; the run says so, too."""
+    says = 'Invalid value "" for parameter'
+    with pytest.raises(TrackingError, match=says), start(home, small, params={"": 1}) as begun:
+        _ = begun.id
+    with pytest.raises(TrackingError, match=says), start(home, small, params={"": 1}):
+        raise ValueError("too many")
+    experiment = home.client.get_experiment_by_name("houses_prediction")
+    for found in home.client.search_runs([experiment.experiment_id]):
+        assert found.info.status == "FAILED"
+        assert says in found.data.tags["reason"]
+
+
+def test_work_that_is_told_to_stop_waits_no_longer(home: Home, small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that doesn't answer keeps nobody who is to stop."""
+    stopped = threading.Event()
+    monkeypatch.setattr(of_runs, "_create", lambda *_: stopped.wait(30))
+    monkeypatch.setattr(patience, "HURRIED", 0.1)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), start(home, small):
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 20
+    stopped.set()
 
 
 def test_artifacts_lie_where_the_config_says(home: Home, small: Dataset) -> None:
@@ -93,7 +135,7 @@ def test_run_that_breaks_off_says_why(home: Home, small: Dataset, error: type[Ba
 def test_passwords_are_not_remembered(home: Home, small: Dataset) -> None:
     """A password in a URL reaches neither tags nor the config artifact."""
     secret = "postgresql://me:hunter2@db/mlflow"  # noqa: S105, the point of the test
-    with start(home, small, tags={"command": f"train tracking.uri={secret}"}, config=f"uri: {secret}"):
+    with start(home, small, tags={"command": f"train tracking.uri={secret}"}, config=lambda: f"uri: {secret}"):
         pass
     kept = [path.read_text() for path in (home.folder / "mlruns").rglob("config.yaml")]
     assert kept == ["uri: postgresql://me:***@db/mlflow"]
@@ -249,14 +291,14 @@ def test_run_that_ends_while_it_is_looked_at_stays_finished(
 ) -> None:
     """A run that ends between being listed as running and its process being looked for was not killed."""
     running = start(home, small)
-    running.__enter__()
+    begun = running.__enter__()
 
     def is_alive(_: Path) -> bool:
         running.__exit__(None, None, None)
         return False
 
     monkeypatch.setattr(process, "_is_alive", is_alive)
-    process.close_killed_runs(only_run(home).info.experiment_id)
+    process.close_killed_runs(home.client.get_run(begun.id).info.experiment_id)
     assert only_run(home).info.status == "FINISHED"
 
 

@@ -62,7 +62,7 @@ def last_words(error: BaseException) -> Iterator[None]:
     if is_last and _patience.seconds is not None:
         _patience.seconds = 0
         os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(HURRIED)}
-    with suppress(OutageError):  # or nobody would hear of `error`
+    with suppress(OutageError if isinstance(error, Exception) else Exception):  # or nobody would hear of `error`
         yield
 
 

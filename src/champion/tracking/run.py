@@ -1,59 +1,55 @@
 """Decides what a run holds in MLflow: start it, log to it, end it as what it was."""
 
-import json
-import logging
-import shutil
-import subprocess
 import time
-import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import mlflow
-import numpy as np
-from mlflow.entities import Dataset as DatasetEntity
-from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunInfo, RunTag
+from mlflow.entities import DatasetInput, Experiment, Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.context.registry import resolve_tags
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import _validate_experiment_name
 
 from champion import patience, trial
 from champion.errors import TrackingError
-from champion.home import REPOSITORY
 from champion.redaction import redact
 from champion.tracking import moved
 from champion.tracking.artifacts import check, kept_at, lies_in, location, root
 from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.process import alive, close_killed, close_killed_runs
+from champion.tracking.provenance import context_tags, dataset_input, provenance
+from hydra_plugins.champion_sweeper import stops_on_sigterm
 
 if TYPE_CHECKING:
     from champion.data import Dataset, Summary
-from hydra_plugins.champion_sweeper import stops_on_sigterm
 
-# Without Git, MLflow says so three times in fifteen lines each; the tag git_commit says "none".
-logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
-
-
-TYPICAL_ROWS = 1000
 # Or MLflow's pages offer what agents and their traces would show, and no training runs.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-
-_inputs: dict[tuple[str, str, str], DatasetInput] = {}  # the last one
 
 
 @dataclass(frozen=True)
 class Run:
-    """An MLflow run that has started; everything logged goes to it, and files for it are made in `folder`."""
+    """An MLflow run; everything logged goes to it, and files for it are made in `folder`.
 
-    id: str
+    It may still be about to begin, beside the work.
+    """
+
+    begun: Future[str]
     name: str
     experiment: str
     folder: Path
+
+    @property
+    def id(self) -> str:
+        """Its id, once what is known of it from the start is logged; or raise why it can't be."""
+        return self.begun.result()
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log all metrics in one call."""
@@ -111,31 +107,24 @@ def start_run(
     typical: "Dataset",
     params: Mapping[str, Any],
     tags: Mapping[str, str],
-    config: str,
+    config: Callable[[], str],
 ) -> Iterator[Run]:
-    """Start a run, log what is known before the work begins, and end it as FINISHED, FAILED or KILLED.
+    """Start a run and log what is known of it, beside the work that begins; end it as FINISHED, FAILED or KILLED.
 
     A run that fails carries the reason in its tag `reason`. Runs of this machine whose process was killed before it
     could say so are marked KILLED first. A trial of a sweep becomes a child of the sweep's run; one that is pruned ends
     as KILLED, and its tag `trial_state` says PRUNED. `artifacts` is where a new experiment keeps its files, `folder`
-    where this run's files are made, `data` what is learned from and `typical` some rows of it, `config` the whole
-    configuration as YAML. Raises TrackingError for what MLflow
-    refuses.
+    where this run's files are made, `data` what is learned from and `typical` some rows of it, and `config` returns
+    the whole configuration as YAML. Raises TrackingError for what MLflow refuses.
     """
     with refusals_in_one_line(), stops_on_sigterm(), alive(folder) as process_tags:
         parent = trial.parent()
         experiment_id = _experiment_of(parent) if parent else _experiment_id(experiment, artifacts)
-        known = {**tags, **_provenance(data), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
-        started = _create(experiment_id, name, known)
-        run_id = str(started.run_id)
-        with _ended(run_id):
-            trial.link(run_id)
-            client = patience.client()
-            client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
-            client.log_inputs(run_id, [_dataset_input(data, typical)])
-            with kept_at(started.artifact_uri):
-                client.log_text(run_id, redact(config), "config.yaml")
-            yield Run(run_id, name, experiment, folder)
+        known = {**tags, **provenance(data), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
+        begin = partial(_begin, experiment_id, name, known, params, dataset_input(data, typical), config)
+        begun = _beside(begin)
+        with _ended(begun):
+            yield Run(begun, name, experiment, folder)
 
 
 @contextmanager
@@ -153,17 +142,55 @@ def start_sweep(
     """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does."""
     with refusals_in_one_line(), alive(folder) as process_tags:
         experiment_id = _experiment_id(experiment, artifacts)
-        known = {**tags, **_provenance(data), **process_tags}
+        known = {**tags, **provenance(data), **process_tags}
         if run_id is None or not _goes_on(run_id):
             run_id = str(_create(experiment_id, name, known).run_id)
-            patience.client().log_inputs(run_id, [_dataset_input(data, typical)])
-        with _ended(run_id):
-            yield Run(run_id, name, experiment, folder)
+            patience.client().log_inputs(run_id, [dataset_input(data, typical)])
+        begun: Future[str] = Future()
+        begun.set_result(run_id)
+        with _ended(begun):
+            yield Run(begun, name, experiment, folder)
+
+
+def _begin(
+    experiment_id: str,
+    name: str,
+    tags: Mapping[str, str],
+    params: Mapping[str, Any],
+    table: DatasetInput,
+    config: Callable[[], str],
+) -> str:
+    started = _create(experiment_id, name, tags)
+    run_id, client = str(started.run_id), patience.client()
+    try:
+        trial.link(run_id)
+        client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        client.log_inputs(run_id, [table])
+        with kept_at(started.artifact_uri):
+            client.log_text(run_id, redact(config()), "config.yaml")
+    except Exception as error:
+        _fail(run_id, error)
+        raise
+    return run_id
+
+
+def _beside(work: Callable[[], str]) -> Future[str]:
+    """Do it in a thread that nobody waits for where the process ends."""
+    done: Future[str] = Future()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=copy_context().run, args=(do,), daemon=True).start()
+    return done
 
 
 def _create(experiment_id: str, name: str, tags: Mapping[str, str]) -> RunInfo:
     shown = {key: redact(value) for key, value in tags.items()}
-    return patience.client().create_run(experiment_id, run_name=name, tags={**_context_tags(), **shown}).info
+    return patience.client().create_run(experiment_id, run_name=name, tags={**context_tags(), **shown}).info
 
 
 def _goes_on(run_id: str) -> bool:
@@ -176,20 +203,28 @@ def _goes_on(run_id: str) -> bool:
 
 
 @contextmanager
-def _ended(run_id: str) -> Iterator[None]:
-    """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends."""
-    client = patience.client()
+def _ended(begun: Future[str]) -> Iterator[None]:
+    """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends; raise why it couldn't begin, if so."""
     try:
         yield
-    except BaseException as error:
-        pruned = trial.was_pruned(error)
-        with patience.last_words(error):
-            tags = {"reason": redact(f"{type(error).__name__}: {error}")[:5000]}
-            tags |= {"trial_state": "PRUNED"} if pruned else {}
-            client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-            client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
+    except Exception as error:
+        _fail(begun.result(), error)
         raise
-    client.set_terminated(run_id, "FINISHED")
+    except BaseException as stop:
+        with patience.last_words(stop):
+            _fail(begun.result(patience.HURRIED), stop)
+        raise
+    patience.client().set_terminated(begun.result(), "FINISHED")
+
+
+def _fail(run_id: str, error: BaseException) -> None:
+    """Mark the run as FAILED, or as KILLED where it was told to stop, or its study saw no use in it."""
+    pruned = trial.was_pruned(error)
+    with patience.last_words(error):
+        client, tags = patience.client(), {"reason": redact(f"{type(error).__name__}: {error}")[:5000]}
+        tags |= {"trial_state": "PRUNED"} if pruned else {}
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
 
 
 @cache
@@ -222,61 +257,3 @@ def _check_files(experiment: Experiment) -> None:
     if folder and patience.client().search_runs([experiment.experiment_id], max_results=1):
         says = f"experiment_name '{experiment.name}' keeps its files in {folder}, and that folder is gone"
         raise TrackingError(f"{says}. Bring it back, or choose another experiment_name.")
-
-
-def _provenance(data: "Summary") -> dict[str, str]:
-    """Return which data and which code."""
-    return {
-        "data_fingerprint": data.fingerprint,
-        "data_rows": str(data.rows),
-        "data_columns": str(data.columns),
-        "git_commit": _commit(),
-    }
-
-
-@cache
-def _commit() -> str:
-    """Return the commit of the code, with -dirty where files differ from it, or "none"."""
-    if git := shutil.which("git"):
-        describe = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        commit = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-        return commit or "none"
-    return "none"
-
-
-@cache
-def _context_tags() -> dict[str, str]:
-    """Return what MLflow itself notes of a process: user, program, commit."""
-    found: dict[str, str] = resolve_tags()
-    return found
-
-
-def _dataset_input(data: "Summary", typical: "Dataset") -> DatasetInput:
-    """Return what MLflow keeps of the table, made once for the same one.
-
-    Its types are those of some typical rows: MLflow looks at every cell of text, which takes a minute for a million.
-    """
-    known = (data.name, data.source, data.fingerprint)
-    if known not in _inputs:
-        with _quiet():
-            used = mlflow.data.from_pandas(
-                typical.take(np.arange(min(len(typical), TYPICAL_ROWS))).table,
-                source=data.source,
-                targets=data.target,
-                name=data.name,
-                digest=data.fingerprint,
-            )
-            facts = used._to_mlflow_entity().to_dictionary()
-        facts["profile"] = json.dumps({"num_rows": data.rows, "num_elements": data.rows * data.columns})
-        _inputs.clear()
-        _inputs[known] = DatasetInput(DatasetEntity(**facts), [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
-    return _inputs[known]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide two of MLflow's warnings that the user can do nothing about."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")  # of a file's path
-        warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")  # they are meant
-        yield
