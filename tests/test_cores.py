@@ -19,7 +19,7 @@ from xgboost import XGBRegressor
 from champion import cores, evaluation, pipeline, split
 from champion.data import Dataset
 from champion.errors import ConfigError
-from hydra_plugins.champion_sweeper import _forks, _idle, idle_cores, load_beside
+from hydra_plugins.champion_sweeper import _forks, _idle, idle_cores
 from tests.conftest import recipe
 
 
@@ -145,7 +145,7 @@ def test_without_a_process_beside_folds_are_gone_through_one_by_one(monkeypatch:
         monkeypatch.setattr(_forks, "_server", server)
         each, n = cores.side_by_side(1000, 5, cores=lambda: 4)
         assert (n, set(each(slept, [0] * 5))) == (1, {(os.getpid(), 4)})
-        assert not load_beside(["nothing"])
+        assert not cores.load_beside(["nothing"])
     one.close()
 
 

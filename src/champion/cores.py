@@ -13,6 +13,7 @@ from joblib import cpu_count
 
 from champion.errors import ConfigError
 from hydra_plugins.champion_sweeper import ForkServer, fork_server, idle_cores, is_sendable, start_fork_server
+from hydra_plugins.champion_sweeper import load_beside as load_beside
 
 Each: TypeAlias = Callable[[Callable[..., Any], Iterable[Any]], Generator[Any]]  # yields function(job, threads=…)
 

@@ -15,7 +15,6 @@ from sklearn.pipeline import Pipeline
 
 from champion import cores, evaluation, explanation, pictures, pipeline, report
 from champion.data import Dataset
-from hydra_plugins.champion_sweeper import load_beside
 
 IMPORTS = ("champion.finalist", "matplotlib.figure", "matplotlib.backends.backend_agg", "shap")  # of what explains
 
@@ -39,7 +38,7 @@ def prepare(
     unfitted: Pipeline, train: Dataset, test: Dataset, *, threads: int | None, seed: int, folder: Path
 ) -> Finalist:
     """Fit on `train`, score on `test`, and begin to write into `folder` what explains the model."""
-    load_beside(IMPORTS)
+    cores.load_beside(IMPORTS)
     fitted = pipeline.fit(unfitted, train.X, train.y, threads=threads)
     model, predicted = fitted.model, pipeline.predict(fitted.model, test.X, task=test.task)
     metrics = {f"test_{name}": value for name, value in evaluation.score(test.y, predicted, test.task).items()}
