@@ -53,6 +53,7 @@ SAMPLERS = {
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": NopPruner,
     "of conf/": lambda: instantiate(yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text())["pruner"]),
+    "after folds 1 and 3": lambda: SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
     "halving by two": lambda: SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
     "median": lambda: MedianPruner(n_startup_trials=5),
     "Wilcoxon": lambda: WilcoxonPruner(p_threshold=0.1),

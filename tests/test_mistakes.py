@@ -86,8 +86,9 @@ MISTAKES = {
         "hydra.sweeper.n_trial is not a setting of a sweep. Did you mean 'n_trials'?",
     ),
     "pruner's option": (
-        ["-m", "+hydra.sweeper.pruner.min_resources=1"],
-        "hydra.sweeper.pruner.min_resources is not an option of SuccessiveHalvingPruner. Did you mean 'min_resource'?",
+        ["-m", "+hydra.sweeper.pruner.reduction_factors=1"],
+        "hydra.sweeper.pruner.reduction_factors is not an option of FoldHalvingPruner."
+        " Did you mean 'reduction_factor'?",
     ),
     "recipe without package": (
         ["--config-dir={recipes}", "experiment=bare"],

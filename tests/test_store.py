@@ -14,6 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from hydra_plugins.champion_sweeper import FoldHalvingPruner
 from hydra_plugins.champion_sweeper._errors import SweepError
 from hydra_plugins.champion_sweeper._rivals import Trial
 from hydra_plugins.champion_sweeper._store import LOST, Store, refusals
@@ -42,7 +43,11 @@ def queued(file: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("key", [LOST, REASON])
-@pytest.mark.parametrize("pruner", [SuccessiveHalvingPruner(1, 3), HyperbandPruner(1, 3)], ids=["halving", "hyperband"])
+@pytest.mark.parametrize(
+    "pruner",
+    [FoldHalvingPruner(), SuccessiveHalvingPruner(1, 3), HyperbandPruner(1, 3)],
+    ids=["folds", "halving", "hyperband"],
+)
 def test_trial_that_cannot_win_any_more_ends_no_other(store: Store, key: str, pruner: BasePruner) -> None:
     """What it reported before it failed, or before its worker died, is nothing that others have to beat."""
 

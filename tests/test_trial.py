@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from champion import trial
-from hydra_plugins.champion_sweeper import LAST_JOB, running
+from hydra_plugins.champion_sweeper import LAST_JOB, FoldHalvingPruner, running
 
 
 def test_run_on_its_own_has_nobody_to_tell() -> None:
@@ -31,7 +31,7 @@ def test_trial_and_run_know_each_other() -> None:
 
 def test_hopeless_trial_is_ended_by_its_report() -> None:
     """A fold that falls behind raises, and what it raises is known as pruning, unlike a failure."""
-    study = optuna.create_study(pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
+    study = optuna.create_study(pruner=FoldHalvingPruner())
     with running(study.ask()):
         trial.report(1.0, 1)
     with running(study.ask()), pytest.raises(optuna.TrialPruned, match="No use in going on after step 1: 2") as ended:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.champion_sweeper._address import database
 from hydra_plugins.champion_sweeper._errors import Outage
@@ -15,10 +15,13 @@ from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 if TYPE_CHECKING:
     from optuna import Trial
 
+    from hydra_plugins.champion_sweeper._halving import FoldHalvingPruner
+
 __all__ = [
     "LAST_JOB",
     "NOT_RANKED",
     "WAITS",
+    "FoldHalvingPruner",
     "ForkServer",
     "Outage",
     "as_typed",
@@ -41,6 +44,16 @@ __all__ = [
 NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, for people
 LAST_JOB = "last_job"  # of a trial: what the last job takes of it, in seconds, should it have a part in that
 WAITS = "waits"  # of a trial: what it waits for, since when, and until when at most
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs Optuna when it is asked for: every command of Hydra's imports this module."""
+    if name != "FoldHalvingPruner":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hydra_plugins.champion_sweeper._halving import FoldHalvingPruner
+
+    return FoldHalvingPruner
+
 
 _running: "Trial | None" = None
 _is_over: Callable[[float], bool] = bool
