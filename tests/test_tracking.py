@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import optuna
 import pytest
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities import RunInfo
-from sqlalchemy import make_url
+from mlflow.store.tracking.dbmodels.models import SqlDataset
+from sqlalchemy import event, make_url
 
 from champion import patience, tracking
 from champion.data import Dataset
 from champion.errors import ConfigError, TrackingError
 from champion.home import sqlite
-from champion.tracking import process
+from champion.tracking import process, provenance
 from champion.tracking import run as of_runs
 from tests.conftest import Home, free_port
 from tests.test_address import ODD
@@ -95,6 +97,27 @@ def test_refusal_beside_the_work_is_raised(home: Home, small: Dataset) -> None:
     for found in home.client.search_runs([experiment.experiment_id]):
         assert found.info.status == "FAILED"
         assert says in found.data.tags["reason"]
+
+
+def test_table_that_another_run_adds_at_the_same_moment_is_shared(home: Home, small: Dataset) -> None:
+    """Two runs that begin at once log the same table, and neither fails for it."""
+    with start(home, small, data=replace(small.summary, fingerprint="before")) as other:
+        theirs = other.id
+
+    table, waiting = provenance.dataset_input(small.summary, small), [theirs]
+
+    def quicker(*_: object) -> None:
+        if waiting:
+            home.client.log_inputs(waiting.pop(), [table])
+
+    event.listen(SqlDataset, "before_insert", quicker)
+    with start(home, small) as ours:
+        _ = ours.id
+    event.remove(SqlDataset, "before_insert", quicker)
+    for run_id in (theirs, ours.id):
+        run = home.client.get_run(run_id)
+        assert small.fingerprint in {one.dataset.digest for one in run.inputs.dataset_inputs}
+        assert run.info.status == "FINISHED"
 
 
 def test_work_that_is_told_to_stop_waits_no_longer(home: Home, small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
