@@ -216,6 +216,7 @@ def _ended(begun: Future[str]) -> Iterator[None]:
     """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends; raise why it couldn't begin, if so."""
     try:
         yield
+        begun.result()  # in here, as who waits for it may be told to stop
     except Exception as error:
         _fail(begun.result(), error)
         raise
