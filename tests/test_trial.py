@@ -41,6 +41,18 @@ def test_hopeless_trial_is_ended_by_its_report() -> None:
         assert not trial.was_pruned(ValueError())
 
 
+def test_trial_whose_last_fold_is_done_is_complete() -> None:
+    """A pruner has nothing to save then, however hopeless the trial; the study hears of its last fold all the same."""
+    study = optuna.create_study(pruner=FoldHalvingPruner())
+    with running(study.ask()):
+        trial.report(1.0, 1, to_come=1.0)
+        trial.report(1.0, 2, to_come=0.0)
+    with running(study.ask()):
+        trial.report(0.5, 1, to_come=1.0)
+        trial.report(9.0, 2, to_come=0.0)
+    assert study.trials[1].intermediate_values == {1: 0.5, 2: 9.0}
+
+
 def test_trial_whose_time_is_over_ends_after_a_fold() -> None:
     """It is pruned where there is less time than it still takes; after its last fold it is as good as complete."""
     study = optuna.create_study(pruner=optuna.pruners.NopPruner())

@@ -55,8 +55,12 @@ def __getattr__(name: str) -> Any:
     return FoldHalvingPruner
 
 
+def _never(_: float) -> bool:
+    return False
+
+
 _running: "Trial | None" = None
-_is_over: Callable[[float], bool] = bool
+_is_over: Callable[[float], bool] = _never
 
 
 def current_trial() -> "Trial | None":
@@ -75,15 +79,17 @@ def unfinished() -> int:
 def report(value: float, step: int, *, to_come: float | None = None) -> None:
     """Tell the study an intermediate value, such as the score of fold `step`.
 
-    `to_come` are the seconds that the trial still takes, if that is known: none after its last step. Raises
-    optuna.TrialPruned where the study's pruner sees no use in going on, or there isn't that much time. A study with
-    several objectives can't be pruned, and hears nothing.
+    `to_come` are the seconds that the trial still takes, if that is known: none after its last step, when it is as good
+    as complete. Raises optuna.TrialPruned where the study's pruner sees no use in going on, or there isn't that much
+    time. A study with several objectives can't be pruned, and hears nothing.
     """
     trial = _running
     if trial is None or len(trial.study.directions) > 1:
         return
     trial.report(value, step)
-    late = to_come != 0 and _is_over(to_come or 0.0)
+    if to_come == 0:
+        return
+    late = _is_over(to_come or 0.0)
     if late or trial.should_prune():
         from optuna import TrialPruned
 
@@ -106,7 +112,7 @@ def waits(why: str | None, *, until: float = 0.0) -> None:
 
 
 @contextmanager
-def running(trial: "Trial", *, is_over: Callable[[float], bool] = bool) -> Iterator[None]:
+def running(trial: "Trial", *, is_over: Callable[[float], bool] = _never) -> Iterator[None]:
     """Make `trial` the current one of this process, for workers.
 
     `is_over` tells whether there is no time left for so many seconds that it still needs.
@@ -116,7 +122,7 @@ def running(trial: "Trial", *, is_over: Callable[[float], bool] = bool) -> Itera
     try:
         yield
     finally:
-        _running, _is_over = None, bool
+        _running, _is_over = None, _never
 
 
 def as_typed(key: str, value: object, overrides: Sequence[str]) -> str:
