@@ -10,10 +10,11 @@ from omegaconf import OmegaConf
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))  # this clone's code, whatever is installed
 
-from champion.complaint import one_line_errors
-from champion.errors import ConfigError, did_you_mean
-from champion.home import CONF
-from champion.startup import importing
+from champion.base.errors import ConfigError
+from champion.base.home import CONF
+from champion.base.startup import importing
+from champion.base.words import did_you_mean
+from champion.cli.complaint import one_line_errors
 from hydra_plugins.champion_sweeper import goes_on_unheard
 
 

@@ -28,8 +28,7 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 
 from benchmarks import figures, process
 from benchmarks.own_tables import check, read, shown
-from champion import split
-from champion.data import Dataset
+from champion.data import Dataset, split
 
 PEERS = {
     "bare Optuna loop": ("bare_optuna", sys.executable),

@@ -31,10 +31,10 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from benchmarks import figures, process
 from benchmarks.tables import TABLES
-from champion import data, split
-from champion.data import Dataset
+from champion import data
+from champion.data import Dataset, split
 
-HOUSING = {"path": "pkg://champion.datasets/california_housing.csv.gz", "target": "median_house_value"}
+HOUSING = {"path": "pkg://champion.data.datasets/california_housing.csv.gz", "target": "median_house_value"}
 REGRESSORS = (RandomForestRegressor, HistGradientBoostingRegressor, XGBRegressor)
 THREE = ("forest", "histogram", "xgboost")
 CLASSIFIERS = (RandomForestClassifier, HistGradientBoostingClassifier, XGBClassifier)

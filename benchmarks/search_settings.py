@@ -35,9 +35,10 @@ from sklearn.compose import ColumnTransformer
 from benchmarks import figures
 from benchmarks.own_tables import HOUSING
 from benchmarks.tables import TABLES
-from champion import cores, evaluation, features, pipeline, preparation
+from champion import features
+from champion.base.home import home
 from champion.data import Dataset
-from champion.home import home
+from champion.learning import cores, evaluation, learner, preparation
 from hydra_plugins.champion_sweeper import _reading
 from hydra_plugins.champion_sweeper._space import Space
 
@@ -100,8 +101,8 @@ def study(read: Mapping[str, Any], sampler: BaseSampler, n_trials: int) -> list[
     for _ in range(n_trials):
         trial = own.ask()
         model: Mapping[str, Any] = searched.compose(searched.suggest(trial)).model
-        target = pipeline.class_for(task, model["_target_"])
-        estimator = pipeline.for_task(task, instantiate({**model, "_target_": target}))
+        target = learner.class_for(task, model["_target_"])
+        estimator = learner.for_task(task, instantiate({**model, "_target_": target}))
         shown = evaluation.cross_validate(estimator, folds, task=task, each=partial(cores.one_by_one, threads=1))
         done.append(Trial([fold.metrics[task.metric] for fold in shown], [fold.fit_seconds for fold in shown]))
         own.tell(trial, done[-1].error)

@@ -35,7 +35,7 @@ ASKED = {
     "one_ms": "one client, one row: median ms",
     "large_ms": "one request with 10,000 rows: median ms",
 }
-HOUSING = "pkg://champion.datasets/california_housing.csv.gz"
+HOUSING = "pkg://champion.data.datasets/california_housing.csv.gz"
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def costs(n_trials: int) -> list[float]:
     from mlflow import MlflowClient
 
     from champion import data, tracking
-    from champion.home import home
+    from champion.base.home import home
     from hydra_plugins.champion_sweeper import _queue, _reading, _sampling, _study, running
     from hydra_plugins.champion_sweeper._limits import Limits
     from hydra_plugins.champion_sweeper._store import Store

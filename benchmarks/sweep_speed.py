@@ -21,8 +21,8 @@ from omegaconf import OmegaConf
 
 from benchmarks import figures, process
 from benchmarks.process import REPOSITORY
-from champion import resolvers
-from champion.home import home as champion_home
+from champion.base import resolvers
+from champion.base.home import home as champion_home
 
 SWEEP = ["-m", "promote=false", "hydra/sweeper/sampler=random"]
 CASES = {
@@ -45,7 +45,7 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
-table = pandas.read_csv("src/champion/datasets/california_housing.csv.gz")
+table = pandas.read_csv("src/champion/data/datasets/california_housing.csv.gz")
 train, _ = train_test_split(table, test_size=0.2, random_state=42)
 X, y = train.drop(columns="median_house_value"), train["median_house_value"]
 numbers = list(X.columns.drop("ocean_proximity"))

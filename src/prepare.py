@@ -15,11 +15,11 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from champion.complaint import one_line_errors
-from champion.home import REPOSITORY, home
+from champion.base.home import REPOSITORY, home
+from champion.cli.complaint import one_line_errors
+from champion.job import settings
 
 CONF = REPOSITORY / "conf"
 PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][\w./:-]*", re.IGNORECASE | re.ASCII)  # needs no quotes
@@ -31,7 +31,7 @@ def main() -> None:
     params = DictConfig(OmegaConf.load("params.yaml"))
     home()  # conf/ needs CHAMPION_HOME
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        words = overrides(_plain(params))
+        words = overrides(settings.plain(params))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "overrides.txt").write_text("".join(f"{shlex.quote(word)}\n" for word in words))
     look_at_table(params, folder)
@@ -55,15 +55,12 @@ def overrides(params: Mapping[str, Any]) -> list[str]:
 
 def look_at_table(params: DictConfig, folder: Path) -> None:
     """Read and split the table as train.py does, and write what was found."""
-    from champion import preparation, report  # imported here because they take seconds, and a mistake needs none
-    from champion.features import treatments
+    from champion.features import treatments  # imported here because they take seconds, and a mistake needs none
+    from champion.learning import preparation
+    from champion.reporting import report
 
-    table = preparation.prepare(
-        params.data,
-        instantiate(params.features, _partial_=True),
-        task=params.task,
-        **{key: params[key] for key in ("test_size", "n_splits", "seed")},
-    )
+    told = settings.data(params)
+    table = preparation.prepare(told.table, told.features, task=told.task, **told.split)
     report.write_columns(folder, report.columns(table.train, treatments(table.features)))
     found = asdict(table.data) | {"held_out_fingerprint": table.test.fingerprint, "advice": table.advice}
     del found["source"]  # a path, which differs from clone to clone
@@ -71,11 +68,7 @@ def look_at_table(params: DictConfig, folder: Path) -> None:
 
 
 def _composed(words: list[str]) -> dict[str, Any]:
-    return _plain(compose("params", overrides=words))
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    return settings.plain(compose("params", overrides=words))
 
 
 def _changes(wanted: Mapping[str, Any], got: Mapping[str, Any], *, within: Container[str]) -> list[str]:

@@ -31,10 +31,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
-from champion import features, pipeline, registry, tracking
+from champion import features, persistence, registry, tracking
 from champion.data import Column, Dataset, describe
 from champion.data.inference import infer
 from champion.data.reading import Reading
+from champion.learning import learner, pipeline
 from tests import python
 
 REPOSITORY = python.REPOSITORY
@@ -152,10 +153,10 @@ class Home:
     def put_forward(self, table: Dataset, *, name: str, **options: Any) -> Pipeline:
         """Fit small trees on the table in this process, make them champion, and return them."""
         kind = HistGradientBoostingClassifier if table.task.is_classification else HistGradientBoostingRegressor
-        estimator = pipeline.for_task(table.task, kind(**{"max_iter": 10, "random_state": 0, **options}))
+        estimator = learner.for_task(table.task, kind(**{"max_iter": 10, "random_state": 0, **options}))
         fitted = pipeline.fit(pipeline.build(recipe(table), estimator), table.X, table.y).model
         with self.start_run(table, name=name) as run:
-            model_id = tracking.log_model(run.id, fitted, table)
+            model_id = persistence.log_model(run.id, fitted, table)
         version = registry.register(name, model_id=model_id, run_id=run.id, metrics={}, description="Trees.")
         self.client.set_registered_model_alias(name, registry.CHAMPION, str(version.version))
         return fitted

@@ -18,12 +18,13 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.metrics import r2_score
 from xgboost import XGBRegressor
 
-from champion import advice, data, pipeline, registry, scoring, split, tracking
-from champion.data import Column, Dataset
-from champion.errors import DataError
-from champion.serving import model
+from champion import data, registry, tracking
+from champion.base.errors import DataError
+from champion.data import Column, Dataset, advice, split
+from champion.data.task import Task
+from champion.learning import learner, pipeline
+from champion.serving import model, scoring
 from champion.serving.follow import Follower
-from champion.task import Task
 from tests.conftest import Home, catboost
 from tests.serving.conftest import serving
 
@@ -251,7 +252,7 @@ def test_target_far_from_zero_is_learned_as_well_as_one_near(estimator: BaseEsti
     X, near = dataset.X.to_numpy(), dataset.y - 1.7e9
     found = []
     for task, y in ((Task(), near), (dataset.task, dataset.y), (Task(far=True), near * 1e-10)):
-        fitted = pipeline.fit(pipeline.for_task(task, estimator), X[:200], y[:200]).model
+        fitted = pipeline.fit(learner.for_task(task, estimator), X[:200], y[:200]).model
         found.append(r2_score(y[200:], fitted.predict(X[200:])))
     assert found == pytest.approx([found[0]] * 3, abs=0.02)
     assert found[0] > 0.6

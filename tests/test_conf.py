@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+from champion.base.home import home
 from champion.data import load
-from champion.home import home
 from hydra_plugins.champion_sweeper.sweeper import DEFAULTS
 from tests.conftest import REPOSITORY
 

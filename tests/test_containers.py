@@ -15,8 +15,9 @@ import pytest
 import requests
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from champion import pipeline, registry, tracking
+from champion import persistence, registry
 from champion.data import Dataset
+from champion.learning import pipeline
 from tests.conftest import REPOSITORY, Home, free_port, recipe, wait_for
 
 SERVING, WORKER = FILES = [REPOSITORY / "deploy" / name for name in ("serving.Dockerfile", "worker.Dockerfile")]
@@ -65,7 +66,7 @@ def crown(table: Dataset, home: Home) -> None:
     """Register a small model of the table, and make it champion."""
     unfitted = pipeline.build(recipe(table), HistGradientBoostingRegressor(max_iter=10))
     with home.start_run(table, name="trees") as run:
-        model_id = tracking.log_model(run.id, pipeline.fit(unfitted, table.X, table.y).model, table)
+        model_id = persistence.log_model(run.id, pipeline.fit(unfitted, table.X, table.y).model, table)
     registry.register("houses_predictor", model_id=model_id, run_id=run.id, metrics={}, description="Trees.")
     home.client.set_registered_model_alias("houses_predictor", "champion", "1")
 

@@ -58,6 +58,7 @@ MISTAKES = {
     "test_size": (["test_size=2"], "test_size must lie between 0 and 1, but got 2."),
     "seed": (["seed=-1"], "seed must be a whole number from 0"),
     "n_splits": (["n_splits=1"], "n_splits must be a whole number from 2 to 16512"),
+    "team's sweep": (["team.sweep=nowhere"], "team.sweep must be the folder of a sweep, as in multirun/prices"),
     "threads": (["threads=0"], "threads must be a whole number from 1"),
     "target": (["data.target=median_house"], "data.target 'median_house' is not a column of"),
     "missing file": (["data.path=nope.csv"], "data.path: there is no file"),

@@ -39,7 +39,7 @@ class Left:
 
 def left(home: Home, folder: Path) -> Left:
     """Write some rows into a new folder, and let the champion of this home predict them."""
-    rows = load("pkg://champion.datasets/california_housing.csv.gz", target="median_house_value").X.head(20)
+    rows = load("pkg://champion.data.datasets/california_housing.csv.gz", target="median_house_value").X.head(20)
     rows.to_csv(folder / "rows.csv", index=False)
     tracking.connect(home.uri)
     predictions = mlflow.pyfunc.load_model(CHAMPION).predict(pd.read_csv(folder / "rows.csv"))

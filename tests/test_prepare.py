@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from champion.home import home
+from champion.base.home import home
 from tests.conftest import REPOSITORY
 
 prepare = import_module("src.prepare")

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from champion.__main__ import parse
-from champion.home import home as choose_home
+from champion.base.home import home as choose_home
 from hydra_plugins.champion_sweeper import _reading
 from tests import python
 from tests.conftest import REPOSITORY, Home
@@ -100,7 +100,7 @@ def test_sweep_commands_have_a_space(line: str) -> None:
 
 
 def test_champion_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every line of the block on the champion is a command; tests/test_command.py shows what each one does."""
+    """Every line of the block on the champion is a command; tests/cli/test_commands.py shows what each one does."""
     for line in block("python -m champion status").splitlines():
         words = shlex.split(line, comments=True)
         assert words[:3] == ["python", "-m", "champion"]

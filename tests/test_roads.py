@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from mlflow.pyfunc import scoring_server
 from pyarrow import parquet
 
-from champion import data, pipeline, registry, scoring, tracking
+from champion import data, registry, tracking
+from champion.base.errors import DataError
 from champion.data import Dataset, Schema
-from champion.errors import DataError
-from champion.serving import model
+from champion.learning import pipeline
+from champion.serving import model, scoring
 from champion.serving.follow import Follower
 from tests.conftest import Home
 from tests.serving.conftest import Serving, serving

@@ -6,9 +6,9 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from champion.complaint import one_line_errors
-from champion.home import other_clone
-from champion.startup import importing
+from champion.base.home import other_clone
+from champion.base.startup import importing
+from champion.cli.complaint import one_line_errors
 from hydra_plugins.champion_sweeper import goes_on_unheard, stops_on_sigterm
 
 PREDICT = "Write every row of FILE with its prediction; what the server would refuse is refused, by its line."
@@ -56,29 +56,30 @@ def main() -> None:
     """Do what the command line asks for."""
     options = parse()
     with importing():  # here because it takes seconds, and --help does without
-        from champion import command, tracking
+        from champion import tracking
+        from champion.cli import commands
 
     tracking.connect_chosen(options.tracking_uri)
     prints_rows = options.command == "predict"
     with tracking.refusals_in_one_line(), nullcontext() if prints_rows else goes_on_unheard():
         match options.command:
             case "status":
-                command.status(options.model)
+                commands.status(options.model)
             case "history":
-                command.history(options.model)
+                commands.history(options.model)
             case "promote":
-                command.promote(options.model, options.version)
+                commands.promote(options.model, options.version)
             case "rollback":
-                command.rollback(options.model)
+                commands.rollback(options.model)
             case "predict":
                 _predict(options)
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from champion import command
+    from champion.cli import commands
 
     with stops_on_sigterm():  # which takes the draft away
-        command.predict(
+        commands.predict(
             options.file,
             options.output,
             name=options.model,

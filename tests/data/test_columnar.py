@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from champion import data
-from champion.errors import DataError
+from champion.base.errors import DataError
 from tests.data.tables import N, plain, read_parquet, save
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from champion.data import Dataset
-from champion.task import Task
+from champion.data.task import Task
 
 
 def test_fingerprint_changes_with_any_value_name_or_order(small: Dataset) -> None:

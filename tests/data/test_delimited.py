@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from champion import data
+from champion.base.errors import ConfigError, DataError
 from champion.data.delimited import Delimited, open_delimited
 from champion.data.reading import MISSING
 from champion.data.source import open_source
-from champion.errors import ConfigError, DataError
 from tests.data.tables import SPOILT, N, plain, save
 
 

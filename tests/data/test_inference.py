@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from champion import data
-from champion.errors import DataError
+from champion.base.errors import DataError
 from tests.data.tables import SPOILT, Cells, N, always, but, read, with_gaps, write
 
 CET = timezone(timedelta(hours=1))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from champion import data
+from champion.base.errors import ConfigError, DataError
 from champion.data.lines import Row, find_encoding, open_rows
 from champion.data.source import Source
-from champion.errors import ConfigError, DataError
 from tests.data.tables import plain, save
 
 UMLAUTS = "größe,price\n" + "".join(f"{'ü' if i % 2 else 'o'},{i * 1.5}\n" for i in range(40))

@@ -10,12 +10,12 @@ import pytest
 
 import champion
 from champion import data
+from champion.base.errors import ConfigError, DataError
 from champion.data import Dataset
 from champion.data.loading import load
-from champion.errors import ConfigError, DataError
 from tests.data.tables import N, but, plain, save, write
 
-BUNDLED = "pkg://champion.datasets/california_housing.csv.gz"
+BUNDLED = "pkg://champion.data.datasets/california_housing.csv.gz"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def kinds(table: Dataset) -> dict[str, str | None]:
 
 def test_bundled_table_is_the_published_one() -> None:
     """The file in the package has the bytes that its provenance script made."""
-    file = Path(champion.__file__).parent / "datasets" / "california_housing.csv.gz"
+    file = Path(champion.__file__).parent / "data" / "datasets" / "california_housing.csv.gz"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert digest == "1af4883567b310df06d75d888215d7e9c3205da4fd1ad0ebec4066560e991f23"
     assert file.with_name("build_california_housing.py").is_file()

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from champion.base.errors import CellError
 from champion.data.reading import MISSING, Reading
-from champion.errors import CellError
 
 NUMBER = Reading("x", "number")
 DAY = Reading("x", "date", date_format="%d/%m/%Y")

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from champion.base.errors import RequestError
 from champion.data import Schema
 from champion.data.reading import Reading
-from champion.errors import RequestError
 
 SCHEMA = Schema(
     [

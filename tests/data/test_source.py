@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from champion import data
+from champion.base.errors import DataError
 from champion.data.source import Source, locate, name_of
-from champion.errors import DataError
 from tests.conftest import free_port
 from tests.data.tables import plain, save
 

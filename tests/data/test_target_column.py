@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from champion import data
-from champion.errors import ConfigError, DataError
+from champion.base.errors import ConfigError, DataError
 from tests.data.tables import Cells, N, always, but, write
 
 

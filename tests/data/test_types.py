@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from champion.errors import DataError
+from champion.base.errors import DataError
 from tests.data.tables import N, read_parquet
 
 GAP = 4  # the row without a value, where there is one

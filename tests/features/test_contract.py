@@ -14,16 +14,17 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
-from champion import features, persistence, pipeline
+from champion import features, persistence
+from champion.base.errors import RequestError
 from champion.data import Schema
 from champion.data.reading import Reading
-from champion.errors import RequestError
 from champion.features import OfNumbers, Standardised
 from champion.features.kriging import KrigedTarget
 from champion.features.neighbours import NeighboursTarget
 from champion.features.places import Rotations
 from champion.features.ratios import Ratios
 from champion.features.surroundings import Surroundings
+from champion.learning import pipeline
 from tests.conftest import dataset
 
 OTHERS_ONLY = "fit_transform tells a row what the others say of it, transform what all training rows say"

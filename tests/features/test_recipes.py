@@ -9,9 +9,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from champion import features
+from champion.base.errors import ConfigError
 from champion.data import Dataset
-from champion.errors import ConfigError
-from champion.task import classification
+from champion.data.task import classification
 from tests.conftest import column, dataset, recipe
 
 

@@ -9,14 +9,15 @@ from mlflow import MlflowClient
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from champion import pipeline, promotion, registry, split, tracking
-from champion.data import Dataset
-from champion.finalist import Finalist
+from champion import persistence, promotion, registry
+from champion.data import Dataset, split
+from champion.data.task import classification
+from champion.learning import learner, pipeline
+from champion.learning.finalist import Finalist
 from champion.promotion import Decision
 from champion.promotion.rule import Rule
-from champion.task import classification
 from tests.conftest import Home, dataset, recipe
-from tests.test_registry import NAME, put_forward, stages
+from tests.registry.test_versions import NAME, put_forward, stages
 
 RULE = Rule(min_improvement=0.0, confidence=0.95, resamples=500, max_model_mb=None, max_ms_per_row=None)
 
@@ -34,7 +35,7 @@ def meet(
     pipeline = registry.load(version).pipeline
     noise = np.random.default_rng(seed).uniform(0.5, 1.5, len(test)) * (off or 0)
     predicted = pipeline.predict(test.X) if off is None else test.y.to_numpy() + noise
-    finalist = Finalist(pipeline, 0.0, predicted, {}, [])
+    finalist = Finalist(pipeline, 0.0, predicted, {})
     return promotion.final(version, finalist, test=test, rule=rule, seed=seed)
 
 
@@ -93,7 +94,7 @@ def test_improvement_that_may_be_chance_is_not_enough(home: Home, small: Dataset
     predicted = champion.predict(test.X)
     misses = np.abs(predicted - test.y.to_numpy())
     predicted[np.argsort(misses)[-3]] = test.y.to_numpy()[np.argsort(misses)[-3]]  # one row better, no row worse
-    finalist = Finalist(champion, 0.0, predicted, {}, [])
+    finalist = Finalist(champion, 0.0, predicted, {})
     for rule, promoted in (
         (RULE, False),
         (replace(RULE, min_improvement=0.5), False),
@@ -274,7 +275,7 @@ def test_champion_of_another_machine_is_met_too(home: Home, small: Dataset) -> N
     meet(home, small, off=None)
     train, test = split.hold_out(small, test_size=0.4, seed=42)
     put_forward(train, home, trees=30, held_out=test)
-    finalist = Finalist(Slow([]), 0.0, test.y.to_numpy() + 10.0, {}, [])
+    finalist = Finalist(Slow([]), 0.0, test.y.to_numpy() + 10.0, {})
     rule = replace(RULE, max_ms_per_row=10_000)
     decision = promotion.final(put_forward(train, home, held_out=test), finalist, test=test, rule=rule, seed=1)
     assert decision.promoted
@@ -292,14 +293,14 @@ def classes(small: Dataset, *, names: dict[str, str] | None = None) -> Dataset:
 def meet_for_classes(home: Home, table: Dataset, *, trees: int) -> Decision:
     """Register a forest of so many trees that tells the classes apart, and let it meet the champion."""
     train, test = split.hold_out(table, test_size=0.4, seed=42)
-    forest = pipeline.for_task(table.task, RandomForestClassifier(trees, min_samples_leaf=5, random_state=0))
+    forest = learner.for_task(table.task, RandomForestClassifier(trees, min_samples_leaf=5, random_state=0))
     fitted = pipeline.fit(pipeline.build(recipe(train), forest), train.X, train.y).model
     with home.start_run(train, name=f"random_forest_{trees}") as run:
-        model_id = tracking.log_model(run.id, fitted, train)
+        model_id = persistence.log_model(run.id, fitted, train)
         run.log_files(promotion.write_rows(home.folder, train))
     facts = {"held_out_fingerprint": test.fingerprint}
     version = registry.register(NAME, model_id=model_id, run_id=run.id, metrics={}, description="", facts=facts)
-    finalist = Finalist(fitted, 0.0, pipeline.predict(fitted, test.X, task=table.task), {}, [])
+    finalist = Finalist(fitted, 0.0, pipeline.predict(fitted, test.X, task=table.task), {})
     return promotion.final(version, finalist, test=test, rule=RULE, seed=42)
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from champion import split
-from champion.data import Dataset
+from champion.data import Dataset, split
 from champion.promotion import rows
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from champion.errors import ConfigError
+from champion.base.errors import ConfigError
 from champion.promotion import rule
 from tests.conftest import REPOSITORY
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from champion.base.words import amount
 from champion.promotion.comparison import Comparison
 from champion.promotion.wording import outcome
-from champion.task import amount
 
 
 def said(rmse: float, theirs: float, low: float, *, min_improvement: float = 0, metric: str = "rmse") -> str:

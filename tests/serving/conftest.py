@@ -20,10 +20,11 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
-from champion import pipeline, registry, tracking
+from champion import persistence, registry, tracking
 from champion.data import Dataset
 from champion.data.number import PLAIN
 from champion.data.reading import MISSING
+from champion.learning import pipeline
 from champion.registry import Version
 from champion.serving.app import create_app
 from champion.serving.command import listen
@@ -58,7 +59,7 @@ def put_forward(houses: Dataset, home: Home, *, iterations: int = 20) -> Version
     )
     model = pipeline.build(features, HistGradientBoostingRegressor(max_iter=iterations, random_state=0))
     with home.start_run(houses, name=f"gradient_boosting_{iterations}") as run:
-        model_id = tracking.log_model(run.id, pipeline.fit(model, houses.X, houses.y).model, houses)
+        model_id = persistence.log_model(run.id, pipeline.fit(model, houses.X, houses.y).model, houses)
     metrics = {"test_rmse": 1 / 3, "test_r2": 0.5}
     return registry.register(NAME, model_id=model_id, run_id=run.id, metrics=metrics, description="Trees.")
 

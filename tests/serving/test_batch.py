@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from champion.base.errors import OverloadError
 from champion.data import Rows
-from champion.errors import OverloadError
 from champion.serving.batch import Batcher
 
 

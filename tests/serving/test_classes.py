@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from champion import data, pipeline, registry, tracking
+from champion import data, persistence, registry, tracking
 from champion.data import Dataset
+from champion.learning import learner, pipeline
 from champion.serving.follow import Follower
 from tests.conftest import Home, recipe
 from tests.serving.conftest import Serving, serving, unsaid
@@ -48,10 +49,10 @@ def served(visits: Dataset, empty_home: Home, tmp_path_factory: pytest.TempPathF
     """Fit, register and serve a model of the visits."""
     home = empty_home.copy(tmp_path_factory.mktemp("classes"))
     tracking.connect(home.uri)
-    estimator = pipeline.for_task(visits.task, HistGradientBoostingClassifier(max_iter=10, random_state=0))
+    estimator = learner.for_task(visits.task, HistGradientBoostingClassifier(max_iter=10, random_state=0))
     model = pipeline.fit(pipeline.build(recipe(visits), estimator), visits.X, visits.y).model
     with home.start_run(visits, name="visits") as run:
-        model_id = tracking.log_model(run.id, model, visits)
+        model_id = persistence.log_model(run.id, model, visits)
     version = registry.register(NAME, model_id=model_id, run_id=run.id, metrics={}, description="Visits.")
     with serving(Follower(lambda: version, poll_seconds=3600), home) as running:
         yield running

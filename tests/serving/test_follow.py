@@ -12,7 +12,7 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from champion.errors import ModelError
+from champion.base.errors import ModelError
 from champion.serving.follow import Follower
 from tests.conftest import Home
 from tests.serving.conftest import NAME, champion

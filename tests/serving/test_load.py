@@ -32,7 +32,7 @@ def registered(finals: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
     """Return many rows of the bundled data."""
-    X = load("pkg://champion.datasets/california_housing.csv.gz", target="median_house_value").X
+    X = load("pkg://champion.data.datasets/california_housing.csv.gz", target="median_house_value").X
     return pd.concat([X] * 4, ignore_index=True)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from champion.base.errors import RequestError
 from champion.data import Schema
 from champion.data.reading import Reading
-from champion.errors import RequestError
 from champion.serving import payload
 
 SCHEMA = Schema([Reading("size", "number"), Reading("rooms", "number", whole=True), Reading("place", "category")])

@@ -13,10 +13,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBRegressor
 
-from champion import pipeline
 from champion.data import Dataset
+from champion.data.task import Task
+from champion.learning import pipeline
 from champion.serving.scorer import Scorer
-from champion.task import Task
 from tests.conftest import recipe
 
 ESTIMATORS = [RandomForestRegressor(20), HistGradientBoostingRegressor(max_iter=30), XGBRegressor(n_estimators=30)]

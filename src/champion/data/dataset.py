@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from champion.base.redaction import redact
+from champion.base.words import key
 from champion.data.column import Column
-from champion.memory import give_back
-from champion.redaction import redact
-from champion.task import Task, key
+from champion.data.memory import give_back
+from champion.data.task import Task
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
+from champion.base.errors import ConfigError, DataError
+from champion.base.remedy import override
 from champion.data.column import name_at
 from champion.data.lines import UTF_8, Row, damaged, find_encoding, open_rows
 from champion.data.source import Source
-from champion.errors import ConfigError, DataError
-from champion.remedy import override
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "|"}
 SPELLED = {"\\t": "\t", "tab": "\t"}  # as a shell passes it

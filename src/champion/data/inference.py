@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from champion.base.errors import CellError, DataError
+from champion.base.remedy import override
 from champion.data import cells as out_of
 from champion.data import date as dates
 from champion.data.category import CODES, NUMBERS, made_of
 from champion.data.number import AMOUNT, MEASURE, PLAIN, are_amounts
 from champion.data.reading import BOOLEAN, CATEGORY, DATE, EXACT, LARGEST, NUMBER, STRANGE, TEXT, Reading
-from champion.errors import CellError, DataError
-from champion.remedy import override
 
 Where = Callable[[int], str]  # names a row of the file, as in "houses.csv, line 7"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO
 
+from champion.base.errors import ConfigError, DataError
 from champion.data.source import Source
-from champion.errors import ConfigError, DataError
 
 UTF_8 = "utf-8-sig"  # with a byte order mark or without
 MARKS = {  # the longer ones first: UTF-32's begins like UTF-16's

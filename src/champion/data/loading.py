@@ -2,23 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from champion.base.errors import ConfigError, DataError
 from champion.data import target_column
 from champion.data.column import Column, describe
 from champion.data.columnar import Columnar, open_columnar
 from champion.data.dataset import Dataset
 from champion.data.delimited import Delimited, check_separated, open_delimited
 from champion.data.inference import Inferred, Where, infer
+from champion.data.memory import give_back
 from champion.data.reading import MISSING, Reading
 from champion.data.roles import Roles, listed, read_roles
 from champion.data.source import Source, open_source
 from champion.data.target_column import complete
-from champion.errors import ConfigError, DataError
-from champion.memory import give_back
 
 
 def load(
@@ -54,23 +55,9 @@ def load(
             check_separated(file, target=roles.target)
         roles.check(file.names, source=source.shown)
         words = Reading("", "", missing=tuple(listed(missing)), decimal=decimal)
-        values, columns, written, rows = _columns(file, roles, words, sample=sample)
-        where: Where = file.where if rows is None else lambda row: file.where(int(rows[row]))
-        predicted = values.pop(roles.target)
-        y, chosen = target_column.learnable(predicted, written, task=task, source=source.shown, where=where)
-        times = _time(values[roles.time], where) if roles.time else None
-        groups = complete(values[roles.group], where, key="data.group") if roles.group else None
-        return Dataset(
-            name=name or source.name,
-            source=source.address,
-            unit=unit or roles.target,
-            X=_features(values, columns, target=roles.target, source=source),
-            y=y,
-            columns=columns,
-            task=chosen,
-            time=times,
-            group=groups,
-        )
+        read = _columns(file, roles, words, sample=sample)
+        learned = _learned_from(file, roles, *read, task=task, source=source)
+        return Dataset(name=name or source.name, source=source.address, unit=unit or roles.target, **learned)
 
 
 def _features(values: dict[str, pd.Series], columns: Sequence[Column], *, target: str, source: Source) -> pd.DataFrame:
@@ -88,6 +75,28 @@ def _features(values: dict[str, pd.Series], columns: Sequence[Column], *, target
 def open_table(source: Source, *, sep: str | None = None, encoding: str | None = None) -> Delimited | Columnar:
     """Open the file as what it is; raise DataError where it is no table."""
     return open_columnar(source) if source.format == "parquet" else open_delimited(source, sep=sep, encoding=encoding)
+
+
+def _learned_from(
+    file: Delimited | Columnar,
+    roles: Roles,
+    values: dict[str, pd.Series],
+    columns: Sequence[Column],
+    written: pa.ChunkedArray,
+    rows: np.ndarray | None,
+    *,
+    task: str | None,
+    source: Source,
+) -> dict[str, Any]:
+    """Return what a dataset holds beside its names: features, target, and what its rows have of time and groups."""
+    where: Where = file.where if rows is None else lambda row: file.where(int(rows[row]))
+    y, chosen = target_column.learnable(values.pop(roles.target), written, task=task, source=source.shown, where=where)
+    rows_of = {
+        "time": _time(values[roles.time], where) if roles.time else None,
+        "group": complete(values[roles.group], where, key="data.group") if roles.group else None,
+    }
+    X = _features(values, columns, target=roles.target, source=source)
+    return {"X": X, "y": y, "columns": columns, "task": chosen, **rows_of}
 
 
 def _check_options(*, sample: int | None, decimal: str) -> None:

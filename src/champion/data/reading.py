@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from champion.base.errors import CellError
 from champion.data import cells as out_of
 from champion.data import date as dates
 from champion.data.category import KEYS, value
 from champion.data.cells import Held
 from champion.data.date import ISO_8601
 from champion.data.number import PLAIN
-from champion.errors import CellError
 
 NUMBER, BOOLEAN, CATEGORY, TEXT, DATE = "number", "boolean", "category", "text", "date"
 KINDS = (NUMBER, BOOLEAN, CATEGORY, TEXT, DATE)  # of what a column may hold

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from champion.base.errors import ConfigError, DataError
+from champion.base.words import did_you_mean, shorten
 from champion.data.reading import CATEGORY, KINDS, NUMBER
-from champion.errors import ConfigError, DataError, did_you_mean, shorten
 
 Names = Sequence[str] | str | None  # a list of the config, which may be null, or a single name without brackets
 OF_TARGET = ("data.target", f"data.kinds.{CATEGORY}", f"data.kinds.{NUMBER}", "data.literal")

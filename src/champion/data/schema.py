@@ -10,12 +10,13 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 
+from champion.base.errors import RequestError
+from champion.base.words import did_you_mean, shorten
 from champion.data.cells import Held
 from champion.data.column import name_at
 from champion.data.dataset import Dataset
 from champion.data.date import write
 from champion.data.reading import DATE, Reading
-from champion.errors import RequestError, did_you_mean, shorten
 
 STR = pd.StringDtype(na_value=np.nan)  # to look up what "str" means takes longer than to make a column of a row
 

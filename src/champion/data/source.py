@@ -14,8 +14,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from champion.errors import DataError
-from champion.redaction import redact
+from champion.base.errors import DataError
+from champion.base.redaction import redact
 
 WEB = ("http://", "https://")
 PATIENCE = 30  # seconds without an answer

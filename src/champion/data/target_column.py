@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from champion.base.errors import ConfigError, DataError
+from champion.base.remedy import override
+from champion.base.words import did_you_mean
 from champion.data.inference import Where
 from champion.data.reading import EXACT
-from champion.errors import ConfigError, DataError, did_you_mean
-from champion.remedy import override
-from champion.task import MULTICLASS, NAMES, REGRESSION, Task, classification, regression
+from champion.data.task import MULTICLASS, NAMES, REGRESSION, Task, classification, regression
 
 FEW_NUMBERS = 10  # whole numbers so few are taken for the names of classes
 MOST_CLASSES = 100  # of text, beyond which it is no label

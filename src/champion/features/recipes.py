@@ -9,16 +9,16 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
+from champion.base.errors import ConfigError
 from champion.data import Dataset
 from champion.data.reading import BOOLEAN, CATEGORY, DATE, NUMBER, TEXT
-from champion.errors import ConfigError
+from champion.data.task import REGRESSION
 from champion.features.kriging import KrigedTarget
 from champion.features.neighbours import NeighboursTarget
 from champion.features.places import Rotations
 from champion.features.places import coordinates as coordinates_of
 from champion.features.ratios import Ratios, related
 from champion.features.surroundings import Surroundings
-from champion.task import REGRESSION
 
 KRIGED = (0.4, 1.5)  # how far rows are that are unlike: once the place counts more, once the kind
 Block: TypeAlias = tuple[str, BaseEstimator | str, list[str] | str]  # name, transformer, columns
@@ -69,10 +69,7 @@ def geographic(
     """
     _check("n_angles", n_angles, fewest=1)
     _check("max_ratios", max_ratios, fewest=0)
-    if not n_neighbours:
-        raise ConfigError("features.n_neighbours must list whole numbers, as in [5,15,50], but got [].")
-    for number in n_neighbours:
-        _check("n_neighbours", number, fewest=1)
+    _check_neighbours(n_neighbours)
     blocks = plain(train, **options).transformers
     numbers = train.names(NUMBER)
     pairs = related(train.X[numbers], most=max_ratios)
@@ -139,6 +136,13 @@ def named(columns: list[str] | str) -> list[str]:
 def _check(key: str, value: int | None, *, allowed: bool = False, fewest: int = 2) -> None:
     if not allowed and (type(value) is not int or value < fewest):
         raise ConfigError(f"features.{key} must be a whole number from {fewest}, but got {value!r}.")
+
+
+def _check_neighbours(numbers: Sequence[int]) -> None:
+    if not numbers:
+        raise ConfigError("features.n_neighbours must list whole numbers, as in [5,15,50], but got [].")
+    for number in numbers:
+        _check("n_neighbours", number, fewest=1)
 
 
 def _by_number(train: Dataset, max_categories: int | None) -> tuple[list[str], list[str]]:

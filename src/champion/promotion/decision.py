@@ -6,11 +6,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from champion import evaluation, registry, tracking
+from champion import registry, tracking
+from champion.base.errors import ConfigError, DataError, ModelError, RequestError
 from champion.data import Dataset
-from champion.errors import ConfigError, DataError, ModelError, RequestError
-from champion.finalist import Finalist
-from champion.pipeline import predict
+from champion.learning import evaluation
+from champion.learning.finalist import Finalist
+from champion.learning.pipeline import predict
 from champion.promotion import rows, wording
 from champion.promotion.comparison import Comparison, compare
 from champion.promotion.rows import Counted

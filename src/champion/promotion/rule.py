@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import inf
 
-from champion.errors import ConfigError, did_you_mean
+from champion.base.errors import ConfigError
+from champion.base.words import did_you_mean
 
 
 @dataclass(frozen=True)

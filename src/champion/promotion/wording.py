@@ -1,7 +1,7 @@
 """Decides in which words a final is told; who wins it is decided in decision.py."""
 
+from champion.base.words import amount
 from champion.promotion.comparison import Comparison
-from champion.task import amount
 
 NAMES = {"rmse": "RMSE", "log_loss": "Log loss"}
 

@@ -2,7 +2,7 @@
 
 import mlflow
 
-from champion import invocation
+from champion.base import invocation
 from champion.registry.version import names
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from champion.home import home
+from champion.base.home import home
 from champion.registry.history import events
 from champion.registry.version import CHALLENGER, CHAMPION, all_registered, versions
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from champion import patience
 from champion.registry.version import CHAMPION, HISTORY, Version, get, registered
+from champion.tracking import patience
 
 ROLLBACK = "rollback"
 ELSEWHERE = "elsewhere"

@@ -9,10 +9,10 @@ from filelock import FileLock
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from champion import patience
-from champion.home import home
+from champion.base.home import home
 from champion.registry import history
 from champion.registry.version import CHALLENGER, CHAMPION, Version, aliases, get, stored_versions
+from champion.tracking import patience
 
 
 @contextmanager

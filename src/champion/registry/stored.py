@@ -11,13 +11,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from sklearn.pipeline import Pipeline
 
-from champion import patience, persistence
+from champion import persistence
+from champion.base.errors import ModelError, TrackingError
+from champion.base.remedy import installation
 from champion.data import Schema
-from champion.errors import ModelError, TrackingError
-from champion.pipeline import predict
+from champion.data.task import Task, classification
+from champion.learning.pipeline import predict
 from champion.registry.version import Version
-from champion.remedy import installation
-from champion.task import Task, classification
+from champion.tracking import patience
 
 # What is gone is said by the error; MLflow says it in a line of its own before.
 logging.getLogger("mlflow.store.artifact.artifact_repo").setLevel(logging.WARNING)

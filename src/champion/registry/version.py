@@ -11,8 +11,9 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_model_name
 
-from champion import patience
-from champion.errors import ModelError, did_you_mean
+from champion.base.errors import ModelError
+from champion.base.words import did_you_mean
+from champion.tracking import patience
 
 CHAMPION = "champion"  # the alias that serve.py follows, and the tag that shows it in lists
 CHALLENGER = "challenger"  # the alias of the last version that lost a final

@@ -7,9 +7,10 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from champion.base.words import key
 from champion.data.date import ISO_8601
 from champion.data.reading import DATE, Reading
-from champion.task import Task, key
+from champion.data.task import Task
 
 CODES = {  # as MLflow calls them
     401: "UNAUTHENTICATED",

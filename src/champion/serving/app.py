@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from champion.base.errors import OverloadError, RequestError
 from champion.data import Rows, Schema
-from champion.errors import OverloadError, RequestError
 from champion.serving import openapi, payload
 from champion.serving.answer import (
     Health,

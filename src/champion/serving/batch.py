@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from champion.base.errors import OverloadError
 from champion.data import Rows
-from champion.errors import OverloadError
 from champion.serving.model import ServedModel
 
 
@@ -77,7 +77,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         try:
             predicted = await loop.run_in_executor(self._thread, batch[0].model.predict, [one.rows for one in batch])
-        except Exception as error:
+        except Exception as error:  # said to who has asked, as a status
             if len(batch) > 1:
                 for one in batch:
                     await self._score([one])

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from champion.errors import OverloadError, RequestError
+from champion.base.errors import OverloadError, RequestError
 
 
 class Reader:

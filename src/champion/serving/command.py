@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import uvicorn
 
-from champion.errors import ChampionError
-from champion.redaction import redact
+from champion.base.errors import ChampionError
+from champion.base.redaction import redact
 from champion.serving.app import create_app
 from champion.serving.examples import curl_commands
 from champion.serving.follow import Follower

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from champion.redaction import redact
+from champion.base.redaction import redact
 from champion.registry import Version
 from champion.serving.model import ServedModel, load
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from champion import registry
+from champion.base.errors import ModelError
 from champion.data import Rows
-from champion.errors import ModelError
 from champion.registry import CHAMPION, Stored, Version
 from champion.serving.scorer import Scorer
 

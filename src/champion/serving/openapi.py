@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from champion.base.words import key
 from champion.data import Schema
 from champion.data.reading import LARGEST, WHOLE, Reading
+from champion.data.task import Task
 from champion.serving.examples import bodies, csv
 from champion.serving.model import ServedModel
-from champion.task import Task, key
 
 TYPES: dict[str, dict[str, Any]] = {
     "double": {"type": ["number"], "minimum": -LARGEST, "maximum": LARGEST},

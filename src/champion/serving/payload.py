@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from champion.base.errors import RequestError
 from champion.data import Schema
-from champion.errors import RequestError
 
 NO_NUMBER = re.compile(rb"\b(NaN|Infinity)\b")  # which Python's json writes, and JSON doesn't have
 Columns = Mapping[str, Sequence[Any]]

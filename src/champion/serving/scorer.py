@@ -12,9 +12,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from champion import pipeline
+from champion.data.task import Task
 from champion.features import OfNumbers, named
-from champion.task import Task
+from champion.learning import pipeline
 
 Columns = Mapping[str, np.ndarray | pd.Series]
 

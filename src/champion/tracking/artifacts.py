@@ -12,11 +12,11 @@ from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import append_to_uri_path, get_uri_scheme
 
-from champion.errors import ConfigError, TrackingError
-from champion.home import home
-from champion.patience import OutageError
-from champion.redaction import redact
-from champion.remedy import installation
+from champion.base.errors import ConfigError, TrackingError
+from champion.base.home import home
+from champion.base.redaction import redact
+from champion.base.remedy import installation
+from champion.tracking.patience import OutageError
 
 logging.getLogger("botocore").setLevel(logging.WARNING)  # or it says where it has found credentials
 
@@ -85,6 +85,6 @@ def kept_at(where: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise TrackingError(f"tracking.artifacts: for files at '{redact(where)}' {installation(error)}.") from error
-    except Exception as error:
+    except Exception as error:  # each library's own kinds
         reason = redact(str(error)).partition("\n")[0][:300].removesuffix(".")
         raise TrackingError(f"tracking.artifacts: no files can be kept at '{redact(where)}': {reason}.") from error

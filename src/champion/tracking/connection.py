@@ -5,7 +5,7 @@ import operator
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from math import inf
@@ -24,11 +24,11 @@ from requests import HTTPError
 from sqlalchemy import URL, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from champion import invocation, patience, trial
-from champion.errors import ConfigError, TrackingError
-from champion.home import CONF, VARIABLE, absolute, home, sqlite, tracking_uri
-from champion.redaction import redact
-from champion.tracking import moved
+from champion.base import invocation
+from champion.base.errors import ConfigError, TrackingError
+from champion.base.home import CONF, VARIABLE, absolute, home, sqlite, tracking_uri
+from champion.base.redaction import redact
+from champion.tracking import moved, patience
 from champion.tracking.artifacts import root
 from hydra_plugins.champion_sweeper import database
 
@@ -47,18 +47,20 @@ def connect(
     create: bool = True,
     named: str = "tracking.uri",
     wait: float | None = None,
+    told: Callable[..., None] | None = None,
 ) -> None:
     """Point MLflow at `uri`; where it names an SQLite file that isn't there, create it if `create`.
 
     The addresses in one that is there follow their files, should the project have moved. `named` says what a user gave
-    the address by. An outage that comes later is waited out, `wait` seconds at most, and by a trial one that is there
-    already. Raises TrackingError when a server doesn't answer within seconds, or there is no database.
+    the address by. An outage that comes later is waited out, `wait` seconds at most, and told; where a trial is `told`,
+    whose sweep has seen to the addresses, so is one that is there already. Raises TrackingError when a server doesn't
+    answer within seconds, or there is no database.
     """
     if not isinstance(uri, str) or not uri.strip():
         raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
     if wait is not None:
-        _be_patient(wait)
-    first, url = patience.call if trial.is_running() else operator.call, _database(uri, named=named)
+        _be_patient(wait, told)
+    first, url = patience.call if told else operator.call, _database(uri, named=named)
     uri = absolute(uri)
     file = Path(str(url.database)) if url and url.get_backend_name() == "sqlite" else None
     _point_mlflow_at(uri)
@@ -70,19 +72,19 @@ def connect(
         elif not file.exists():
             trained = invocation.train(uri=uri)
             raise TrackingError(f"There is no champion yet, nor a database {file}. Train one: `{trained}`.")
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # it waits for nothing here
     if (registry := mlflow.get_registry_uri()) != uri and registry.startswith(SERVER):
         first(_check_server, registry, named=REGISTRY)
     with refusals_in_one_line(SQLAlchemyError, CommandError):
         if url:
             first(_check_owner, uri, named=named)
         first(mlflow.MlflowClient)
-    if file and not trial.is_running():  # or its sweep has done so
-        place = root(artifacts, uri) or ""
-        kept = [Path(local_file_uri_to_path(place))] if place.startswith("file:") else []
-        moved.follow(file, roots=[file.parent, home(), *kept])
+    if file and not told:
+        moved.follow(file, roots=[file.parent, home(), *_folders(root(artifacts, uri) or "")])
+
+
+def _folders(place: str) -> list[Path]:
+    """Return the folder that an address names, where it names one."""
+    return [Path(local_file_uri_to_path(place))] if place.startswith("file:") else []
 
 
 def connect_chosen(uri: str | None) -> None:
@@ -118,6 +120,9 @@ def _point_mlflow_at(uri: str) -> None:
     """Tell MLflow, and leave the variable that it sets as the shell has it: printed commands are to work there."""
     before = os.environ.get(VARIABLE)
     mlflow.set_tracking_uri(uri)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # it waits for nothing here
     if before is None:
         os.environ.pop(VARIABLE, None)
     else:
@@ -134,10 +139,10 @@ def refusals_in_one_line(*also: type[Exception]) -> Iterator[None]:
         raise TrackingError(f"MLflow at '{redact(mlflow.get_tracking_uri())}' refuses: {reason}") from error
 
 
-def _be_patient(wait: float) -> None:
+def _be_patient(wait: float, told: Callable[..., None] | None) -> None:
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < inf:
         raise ConfigError(f"tracking.patience must be a number of seconds from 0, but got {wait!r}.")
-    patience.begin(wait)
+    patience.begin(wait, **({"told": told} if told else {}))
 
 
 def _check_server(uri: str, *, named: str) -> None:

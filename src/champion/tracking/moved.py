@@ -9,7 +9,7 @@ from pathlib import Path
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from champion.errors import TrackingError
+from champion.base.errors import TrackingError
 
 ADDRESSES = (
     ("experiments", "artifact_location"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from champion import patience
+from champion.tracking import patience
 
 ALIVE = ".running"  # in the run's output folder, locked by its process as long as that lives
 

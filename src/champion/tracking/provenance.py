@@ -17,7 +17,7 @@ from mlflow.entities import DatasetInput, InputTag
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from champion.home import REPOSITORY
+from champion.base.home import REPOSITORY
 
 if TYPE_CHECKING:
     from champion.data import Dataset, Summary

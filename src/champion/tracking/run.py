@@ -6,32 +6,27 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import mlflow
-from mlflow.entities import DatasetInput, Experiment, Metric, Param, RunInfo, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-from mlflow.utils.validation import _validate_experiment_name
 
-from champion import patience, trial
-from champion.errors import TrackingError
-from champion.redaction import redact
-from champion.tracking import moved
-from champion.tracking.artifacts import check, kept_at, lies_in, location, root
+from champion.base.redaction import redact
+from champion.tracking import patience
+from champion.tracking.artifacts import kept_at
 from champion.tracking.connection import refusals_in_one_line
+from champion.tracking.experiment import experiment_named, experiment_of
 from champion.tracking.process import alive, close_killed, close_killed_runs
 from champion.tracking.provenance import context_tags, dataset_input, provenance
 from hydra_plugins.champion_sweeper import stops_on_sigterm
 
 if TYPE_CHECKING:
     from champion.data import Dataset, Summary
-
-# Or MLflow's pages offer what agents and their traces would show, and no training runs.
-KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True)
@@ -86,14 +81,16 @@ def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
         return None
 
 
-def check_name(experiment: str) -> None:
-    """Raise TrackingError for an experiment's name that MLflow refuses, or that names another folder than its own."""
-    try:
-        _validate_experiment_name(experiment)
-    except MlflowException as error:
-        raise TrackingError(f"experiment_name '{experiment}' is refused by MLflow: {error.message}") from error
-    if experiment in (".", ".."):
-        raise TrackingError(f"experiment_name must be a name that a folder can have, but got '{experiment}'.")
+@dataclass(frozen=True)
+class Whole:
+    """What a run is a part of: the id of the whole's run, who hears of the part's id, and what is no failure of it."""
+
+    run_id: str | None
+    link: Callable[[str], None]
+    was_pruned: Callable[[BaseException], bool]
+
+
+ALONE = Whole(None, lambda _: None, lambda _: False)
 
 
 @contextmanager
@@ -108,22 +105,23 @@ def start_run(
     params: Mapping[str, Any],
     tags: Mapping[str, str],
     config: Callable[[], str],
+    part_of: Whole = ALONE,
 ) -> Iterator[Run]:
     """Start a run and log what is known of it, beside the work that begins; end it as FINISHED, FAILED or KILLED.
 
     A run that fails carries the reason in its tag `reason`. Runs of this machine whose process was killed before it
-    could say so are marked KILLED first. A trial of a sweep becomes a child of the sweep's run; one that is pruned ends
-    as KILLED, and its tag `trial_state` says PRUNED. `artifacts` is where a new experiment keeps its files, `folder`
+    could say so are marked KILLED first. A run that is `part_of` another becomes its child; one that is pruned ends as
+    KILLED, and its tag `trial_state` says PRUNED. `artifacts` is where a new experiment keeps its files, `folder`
     where this run's files are made, `data` what is learned from and `typical` some rows of it, and `config` returns
     the whole configuration as YAML. Raises TrackingError for what MLflow refuses.
     """
     with refusals_in_one_line(), stops_on_sigterm(), alive(folder) as process_tags:
-        parent = trial.parent()
-        experiment_id = _experiment_of(parent) if parent else _experiment_id(experiment, artifacts)
+        parent = part_of.run_id
+        experiment_id = experiment_of(parent) if parent else experiment_named(experiment, artifacts)
         known = {**tags, **provenance(data), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
-        begin = partial(_begin, experiment_id, name, known, params, dataset_input(data, typical), config)
+        begin = partial(_begin, experiment_id, name, known, params, dataset_input(data, typical), config, part_of)
         begun = _beside(begin)
-        with _ended(begun):
+        with _ended(begun, part_of):
             yield Run(begun, name, experiment, folder)
 
 
@@ -141,7 +139,7 @@ def start_sweep(
 ) -> Iterator[Run]:
     """Start the run that stands for a sweep, or go on with that of `run_id`, and end it as `start_run` does."""
     with refusals_in_one_line(), alive(folder) as process_tags:
-        experiment_id = _experiment_id(experiment, artifacts)
+        experiment_id = experiment_named(experiment, artifacts)
         known = {**tags, **provenance(data), **process_tags}
         if run_id is None or not _goes_on(run_id):
             run_id = str(_create(experiment_id, name, known).run_id)
@@ -159,17 +157,18 @@ def _begin(
     params: Mapping[str, Any],
     table: DatasetInput,
     config: Callable[[], str],
+    part_of: Whole,
 ) -> str:
     started = _create(experiment_id, name, tags)
     run_id, client = str(started.run_id), patience.client()
     try:
-        trial.link(run_id)
+        part_of.link(run_id)
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
         _log_table(run_id, table)
         with kept_at(started.artifact_uri):
             client.log_text(run_id, redact(config()), "config.yaml")
     except Exception as error:
-        _fail(run_id, error)
+        _fail(run_id, error, part_of)
         raise
     return run_id
 
@@ -190,7 +189,7 @@ def _beside(work: Callable[[], str]) -> Future[str]:
     def do() -> None:
         try:
             done.set_result(work())
-        except BaseException as error:
+        except BaseException as error:  # raised where the id is asked for
             done.set_exception(error)
 
     Thread(target=copy_context().run, args=(do,), daemon=True).start()
@@ -212,58 +211,26 @@ def _goes_on(run_id: str) -> bool:
 
 
 @contextmanager
-def _ended(begun: Future[str]) -> Iterator[None]:
+def _ended(begun: Future[str], part_of: Whole = ALONE) -> Iterator[None]:
     """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends; raise why it couldn't begin, if so."""
     try:
         yield
         begun.result()  # in here, as who waits for it may be told to stop
     except Exception as error:
-        _fail(begun.result(), error)
+        _fail(begun.result(), error, part_of)
         raise
     except BaseException as stop:
         with patience.last_words(stop):
-            _fail(begun.result(patience.HURRIED), stop)
+            _fail(begun.result(patience.HURRIED), stop, part_of)
         raise
     patience.client().set_terminated(begun.result(), "FINISHED")
 
 
-def _fail(run_id: str, error: BaseException) -> None:
+def _fail(run_id: str, error: BaseException, part_of: Whole) -> None:
     """Mark the run as FAILED, or as KILLED where it was told to stop, or its study saw no use in it."""
-    pruned = trial.was_pruned(error)
+    pruned = part_of.was_pruned(error)
     with patience.last_words(error):
         client, tags = patience.client(), {"reason": redact(f"{type(error).__name__}: {error}")[:5000]}
         tags |= {"trial_state": "PRUNED"} if pruned else {}
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) and not pruned else "KILLED")
-
-
-@cache
-def _experiment_of(run_id: str) -> str:
-    return str(patience.client().get_run(run_id).info.experiment_id)
-
-
-def _experiment_id(name: str, artifacts: str | None) -> str:
-    """Return the id of the experiment, made where there is none; runs in it whose process is gone are closed."""
-    client = patience.client()
-    if (found := client.get_experiment_by_name(name)) is None:
-        where = location(artifacts, name)
-        try:
-            return str(client.create_experiment(name, artifact_location=where, tags=KIND))
-        except MlflowException as error:
-            if (found := client.get_experiment_by_name(name)) is None:  # no other process was quicker
-                raise TrackingError(f"experiment_name '{name}' is refused by MLflow: {error.message}") from error
-    if found.lifecycle_stage == "deleted":
-        raise TrackingError(f"experiment_name '{name}' was deleted in MLflow. Restore it there or choose another name.")
-    check(artifacts, name, found.artifact_location)
-    if not lies_in(root(artifacts, mlflow.get_tracking_uri()), found.artifact_location):
-        _check_files(found)
-    close_killed_runs(found.experiment_id)
-    return str(found.experiment_id)
-
-
-def _check_files(experiment: Experiment) -> None:
-    """Raise TrackingError where earlier runs left files in a folder that is gone: MLflow would make it again."""
-    folder = moved.gone(experiment.artifact_location)
-    if folder and patience.client().search_runs([experiment.experiment_id], max_results=1):
-        says = f"experiment_name '{experiment.name}' keeps its files in {folder}, and that folder is gone"
-        raise TrackingError(f"{says}. Bring it back, or choose another experiment_name.")

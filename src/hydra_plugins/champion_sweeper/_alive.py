@@ -67,7 +67,7 @@ def beating(beat: Callable[[], None], *, every: float) -> Iterator[None]:
 
     def go_on() -> None:
         while not over.wait(every):
-            with suppress(Exception):
+            with suppress(Exception):  # whatever is away, the worker lives
                 beat()
 
     thread = threading.Thread(target=go_on, daemon=True)

@@ -51,14 +51,7 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
     """Show trials as they finish, until the search ends."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)  # trials redirect what comes after it
     before = {trial.number for trial in store.trials() if trial.state.is_finished()}
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        console=console,
-        disable=not console.is_terminal,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
+    bar = _bar(console)
     over = threading.Event()
     told: set[int] = set()  # trials that wait
 
@@ -93,6 +86,12 @@ def progress(store: Store, limits: Limits) -> Iterator[None]:
         finally:
             over.set()
             watcher.join()
+
+
+def _bar(console: Console) -> Progress:
+    columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=20)
+    quiet = not console.is_terminal
+    return Progress(*columns, console=console, disable=quiet, redirect_stdout=False, redirect_stderr=False)
 
 
 def _standing(study: optuna.Study, done: Sequence[FrozenTrial], limits: Limits, started: float) -> list[str]:

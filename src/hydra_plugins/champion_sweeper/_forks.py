@@ -179,7 +179,7 @@ def is_sendable(work: Callable[..., Any]) -> bool:
     """Tell whether a fork can be asked to do it."""
     try:
         _sent(work)
-    except Exception:
+    except Exception:  # what can't be sent says so in every kind
         return False
     return True
 

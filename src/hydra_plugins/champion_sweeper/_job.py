@@ -31,7 +31,7 @@ def run(
     def recorded(cfg: DictConfig) -> Any:
         try:
             outcome.append(task(cfg))
-        except Exception as error:
+        except Exception as error:  # handed on, where Hydra would print it and exit
             outcome.append(error)
             raise
         return outcome[0]

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.champion_sweeper import _alive, _job
 from hydra_plugins.champion_sweeper._errors import SweepError
-from hydra_plugins.champion_sweeper._forks import fork_server, load_beside, start_fork_server
+from hydra_plugins.champion_sweeper._forks import fork_server, start_fork_server
 
 if TYPE_CHECKING:
     from hydra_plugins.champion_sweeper._worker import Worker
@@ -30,10 +30,8 @@ def get_ready(config: DictConfig) -> None:
         start_fork_server([WORKER, *(settings.imports or ())])
 
 
-def launch(worker: "Worker", n_workers: int, *, meanwhile: Sequence[str]) -> str | None:
+def launch(worker: "Worker", n_workers: int) -> str | None:
     """Run `n_workers` workers to their end: local processes with Hydra's basic launcher, else its launcher's jobs.
-
-    `meanwhile` is imported in the process beside this one, once the workers have begun.
 
     Return None where they ended by themselves, or else what the launcher says of one that died. When one of the local
     processes dies, the others are ended too; other launchers may leave them running.
@@ -41,11 +39,10 @@ def launch(worker: "Worker", n_workers: int, *, meanwhile: Sequence[str]) -> str
     if not is_local(worker.config):
         return _with_launcher(worker, n_workers)
     if n_workers == 1:
-        load_beside(meanwhile)
         worker()
     else:
         with suppress(ChildProcessError):
-            _beside(worker, n_workers, meanwhile)
+            _beside(worker, n_workers)
     return None
 
 
@@ -83,14 +80,14 @@ def _with_launcher(worker: "Worker", n_workers: int) -> str | None:
     own = [*given, f"hydra.sweep.subdir={_alive.LOCKS}/${{hydra.job.num}}", "hydra.output_subdir=null"]
     try:
         jobs = launcher.launch([own] * n_workers, initial_job_idx=0)
-    except Exception as error:
+    except Exception as error:  # launchers of anybody's; what their workers ran is run again
         return " ".join(str(error).split())[:300] or type(error).__name__
     for job in jobs:
         _ = job.return_value  # raises what the worker raised
     return None
 
 
-def _beside(worker: "Worker", n_workers: int, meanwhile: Sequence[str]) -> None:
+def _beside(worker: "Worker", n_workers: int) -> None:
     get_ready(worker.config)  # again, as it may have been killed
     if (server := fork_server()) is None:
         raise SweepError(
@@ -102,9 +99,8 @@ def _beside(worker: "Worker", n_workers: int, meanwhile: Sequence[str]) -> None:
         begun = server.each(_work, [job] * n_workers, n=n_workers)
     except ChildProcessError:
         raise
-    except Exception as error:
+    except Exception as error:  # what can't be sent says so in every kind
         raise SweepError(f"The job can't be sent to a process beside this one: {error}") from error
-    load_beside(meanwhile)
     list(begun)
 
 

@@ -73,7 +73,7 @@ def _said_of(name: str, settings: DictConfig | None) -> Iterator[None]:
             yield
     except SweepError:
         raise
-    except Exception as error:
+    except Exception as error:  # classes of anybody's, each with kinds of its own
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
         reason = " ".join(str(cause).partition(", set env var")[0].split()).removesuffix(".")
         if isinstance(cause, ModuleNotFoundError) and cause.name:

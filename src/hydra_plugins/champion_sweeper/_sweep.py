@@ -38,6 +38,7 @@ from hydra_plugins.champion_sweeper._errors import Outage, SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._parameter import chosen, typed
+from hydra_plugins.champion_sweeper._settings import check, directions
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
@@ -58,45 +59,49 @@ def sweep(
     setup_globals()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
-    settings = config.hydra.sweeper
-    _check(settings)
-    directions = _directions(settings.direction)
+    settings, folder = config.hydra.sweeper, Path(str(config.hydra.sweep.dir)).absolute()
+    check(settings)
     space = _read_space(arguments, hydra_context=hydra_context, config=config)
     notes = [*_notes.outside(space), *_notes.not_followed(space, settings)]
     _settle(space, settings)
-    _sampling.rehearse(settings, space, directions=directions)
-    folder = Path(str(config.hydra.sweep.dir)).absolute()
+    _sampling.rehearse(settings, space, directions=directions(settings.direction))
+    last_job = any(space.compose(point).hydra.sweeper.last_job for point in space.examples())
+    deadline = None if settings.timeout is None else began + settings.timeout
+    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
     address = _address.storage(str(settings.storage), reserved=settings.reserved)
     store = Store(address, str(settings.study_name), settings.grace_period)
-    made_with = {"hydra.sweeper.direction": ", ".join(directions), **space.made_with(may_change=settings.may_change)}
-    deadline = None if settings.timeout is None else began + settings.timeout
-    first, *others = [space.compose(point) for point in space.examples()]
-    last_job = any(one.hydra.sweeper.last_job for one in (first, *others))
-    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
+    worker = Worker(task, hydra_context, config, space, store, limits, command="")
+    if (winner := _found(worker, folder=folder, notes=notes)) is not None:
+        best = [*space.overrides(winner), *map(str, settings.last_job_overrides)]
+        number = len(store.trials())
+        _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
+
+
+def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
+    """Search; leave what was found in the folder, and return the point of the last job, if there is to be one."""
+    space, store, config = worker.space, worker.store, worker.config
+    settings, asked = config.hydra.sweeper, directions(config.hydra.sweeper.direction)
+    made_with = {"hydra.sweeper.direction": ", ".join(asked), **space.made_with(may_change=settings.may_change)}
     differing = _notes.differing(space, settings.incomparable or ())
     warning = _notes.not_ranked(differing)
     if differing:
         settings.pruner = None
     with _store.refusals(store), store.alive() as command:
-        study = _study.create(store, directions=directions, made_with=made_with, command=command)
+        study = _study.create(store, directions=asked, made_with=made_with, command=command)
         study.set_user_attr(NOT_RANKED, warning)
         with _writing_into(folder):
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(config, folder / "multirun.yaml")
-        worker = Worker(task, hydra_context, config, space, store, limits, command)
+        worker, first = replace(worker, command=command), space.compose(space.examples()[0])
         with _told_to_stop(worker), _prepared(worker), _context(first, study, folder):
             if not search(worker, folder=folder, notes=[*notes, *warning]):
-                return
+                return None
             with _writing_into(folder):
                 _results.write(study, space, folder=folder, differing=differing)
             winner = chosen(_results.leaders(study)[0])
-            best = space.overrides(winner) if len(directions) == 1 else []
-            _console.results(study, space, store=store, best=_program(best) if best else None, notes=warning)
-    if best and space.compose(winner).hydra.sweeper.last_job:  # as its own recipe says
-        more = [str(override) for override in settings.last_job_overrides]
-        _launch.job(
-            task, [*best, *more], hydra_context=hydra_context, config=config, number=len(study.trials), folder=folder
-        )
+            best = _program(space.overrides(winner)) if len(asked) == 1 else None
+            _console.results(study, space, store=store, best=best, notes=warning)
+    return winner if best and space.compose(winner).hydra.sweeper.last_job else None  # as its own recipe says
 
 
 def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: DictConfig) -> Space:
@@ -156,7 +161,7 @@ def _work(worker: Worker, n_workers: int) -> None:
     while not limits.ended(trials := store.counted()):
         if not limits.reached(trials):
             before = begun(store.trials())
-            died = _launch.launch(worker, n_workers, meanwhile=_results.IMPORTS)
+            died = _launch.launch(worker, n_workers)
             _study.close_lost(store, command=worker.command, ended=died is None, blame=True)
             _queue.top_up(store, limits.n_trials)
             if begun(store.trials()) == before and not limits.reached(store.counted()):
@@ -197,40 +202,12 @@ def _judge(store: Store, limits: Limits) -> None:
         raise SweepError(f"No trial was finished. {remedy}.")
 
 
-def _check(settings: DictConfig) -> None:
-    """Raise SweepError for a setting that breaks a rule."""
-    whole = {"n_trials": settings.n_trials, "workers": settings.workers}
-    for name, value in whole.items():
-        if not (type(value) is int and value >= 1) and not (name == "n_trials" and value is None):
-            raise SweepError(f"hydra.sweeper.{name} must be a whole number from 1, but got {value!r}.")
-    if not (type(settings.grace_period) is int and settings.grace_period >= 1):
-        given = settings.grace_period
-        raise SweepError(f"hydra.sweeper.grace_period must be a whole number of seconds from 1, but got {given!r}.")
-    if settings.timeout is not None and not (_is_number(settings.timeout) and settings.timeout > 0):
-        raise SweepError(f"hydra.sweeper.timeout must be seconds above 0, or null, but got {settings.timeout!r}.")
-    if not (_is_number(settings.max_failure_rate) and 0 <= settings.max_failure_rate <= 1):
-        rate = settings.max_failure_rate
-        raise SweepError(f"hydra.sweeper.max_failure_rate must lie between 0 and 1, but got {rate!r}.")
-
-
 @contextmanager
 def _writing_into(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise SweepError(f"hydra.sweep.dir '{folder}' can't be written: {error.strerror or error}.") from error
-
-
-def _directions(given: Any) -> list[str]:
-    directions: list[Any] = list(given) if OmegaConf.is_list(given) else [given]
-    for direction in directions or [None]:
-        if direction not in ("minimize", "maximize"):
-            raise SweepError(f"hydra.sweeper.direction must be minimize or maximize, but got {direction!r}.")
-    return directions
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _context(config: DictConfig, study: optuna.Study, folder: Path) -> AbstractContextManager[Any]:

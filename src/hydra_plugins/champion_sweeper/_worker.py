@@ -80,7 +80,7 @@ class Worker:
             trial.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         except StorageInternalError:  # no fault of the trial, which is run again when the study goes on
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a job raises, its trial fails alone
             self._fail(trial, f"{type(error).__name__}: {error}")
         except SystemExit as stop:
             if stop.code in STOPPED:

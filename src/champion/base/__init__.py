@@ -1,0 +1,1 @@
+"""What every room stands on: the kinds of mistakes, where things are kept, and how commands are written."""

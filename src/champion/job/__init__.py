@@ -1,0 +1,1 @@
+"""What one command does: a run, a trial of a study, the last job of a sweep."""

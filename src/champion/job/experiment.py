@@ -1,0 +1,161 @@
+"""The steps that every job is made of: prepare, cross-validate, fit, judge, keep, put forward."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from champion import persistence, promotion, registry, tracking
+from champion.base.errors import ModelError
+from champion.cli import console
+from champion.features import treatments
+from champion.job import naming, settings, study
+from champion.job.settings import Settings
+from champion.learning import cores, evaluation, finalist, preparation
+from champion.learning.evaluation import Fold
+from champion.learning.finalist import Finalist
+from champion.learning.preparation import Prepared
+from champion.reporting import finalist as explained
+from champion.reporting import report
+from champion.tracking import Run
+
+
+def _nobody(score: float, number: int, *, to_come: float) -> None:
+    """Take no notice of a fold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a job: the value that runs are compared by, all metrics, the folds, and the fitted model."""
+
+    value: float
+    metrics: Mapping[str, float]
+    folds: Sequence[Fold]
+    model: Pipeline | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One configuration at work: what it was told, what it learns from, and the MLflow run in which it keeps all."""
+
+    settings: Settings
+    table: Prepared
+    run: Run
+    registered_model: str
+    objective: str
+
+    @property
+    def estimator(self) -> BaseEstimator:
+        """What learns, as it is configured."""
+        return settings.estimator(self.settings.model.options, self.table.train.task)
+
+    def cross_validate(self, *, told: Callable[..., None] = _nobody) -> list[Fold]:
+        """Fit and score the folds, and show each as it is done.
+
+        Who is `told` hears of its score, its number, and the seconds `to_come` that the others take; it may raise.
+        """
+        n_folds, model = self.settings.data.split["n_splits"], self.settings.model
+        each, n = cores.side_by_side(self.table.train.X.size, n_folds, cores=model.cores)
+        with console.folds(n_folds, self.table.train) as show, chdir(model.folder):
+
+            def on_fold(fold: Fold) -> None:
+                show(fold)
+                to_come = fold.fit_seconds * (n_folds - fold.number) / n
+                told(fold.metrics[self.objective.removeprefix("cv_")], fold.number, to_come=to_come)
+
+            task = self.table.train.task
+            return evaluation.cross_validate(self.estimator, self.table.folds, task=task, on_fold=on_fold, each=each)
+
+    def fit(self, estimator: BaseEstimator, folds: Sequence[Fold]) -> Finalist:
+        """Fit on all training rows, with as many rounds as the folds took, and score the rows held out."""
+        explained.get_ready()
+        with chdir(self.settings.model.folder):
+            return finalist.fit(estimator, self.table, folds, threads=self.settings.model.cores())
+
+    def explain(self, fitted: Finalist) -> Iterable[Path]:
+        """Begin to write what explains the model."""
+        threads, seed = self.settings.model.cores(), self.settings.data.split["seed"]
+        with chdir(self.settings.model.folder):
+            return explained.begin(self.run.folder, fitted, self.table.test, threads=threads, seed=seed)
+
+    def keep(self, folds: Sequence[Fold], metrics: Mapping[str, float]) -> None:
+        """Log what was found, write it down, and show it."""
+        self.run.log_metrics(metrics)
+        params = settings.params(self.settings, self.table.train.task)
+        written = report.write_evaluation(
+            self.run.folder, params=params, data=self.table.data, advice=self.table.advice, folds=folds, metrics=metrics
+        )
+        self.run.log_files(written)
+        console.results(metrics, self.table.train)
+
+    def put_forward(self, fitted: Finalist, files: Iterable[Path], metrics: Mapping[str, float]) -> None:
+        """Register the model, let it meet the champion, and say how it went; `files` explain it."""
+        run, table, keeping = self.run, self.table, self.settings.keeping
+        try:
+            model_id = persistence.log_model(run.id, fitted.model, table.train)
+        except ModelError:
+            run.log_files(*files)  # they explain one that can't be saved, too
+            raise
+        run.log_files(*files, promotion.write_rows(run.folder, table.train))
+        version = registry.register(
+            self.registered_model,
+            model_id=model_id,
+            run_id=run.id,
+            metrics=metrics,
+            description=f"{run.name}, trained by `{keeping.command}`.",
+            facts={"run_name": run.name, "data_fingerprint": table.data.fingerprint, **_facts(keeping, table)},
+        )
+        rule, seed = self.settings.judgement.rule, self.settings.data.split["seed"]
+        decision = promotion.final(version, fitted, test=table.test, rule=rule, seed=seed)
+        run.log_metrics(decision.numbers)
+        run.set_tags(decision.tags)
+        console.verdict(registry.get(version.name, version.version), decision.reason)
+
+
+@contextmanager
+def begin(given: Settings) -> Iterator[Experiment]:
+    """Prepare what is learned from, say so, and hold the MLflow run open in which all is kept; say at the end where."""
+    keeping, told = given.keeping, given.data
+    tracking.connect(keeping.uri, artifacts=keeping.artifacts, wait=keeping.patience, told=study.hears())
+    table = preparation.prepare(told.table, told.features, task=told.task, **told.split, keep=study.is_running())
+    wanted = keeping.experiment_name, keeping.registered_model
+    names = naming.read(*wanted, data=table.data.name, overrides=keeping.overrides)
+    objective = evaluation.objective(given.judgement.objective, table.train.task)
+    params = settings.params(given, table.train.task)
+    found = report.columns(table.train, treatments(table.features))
+    seed = told.split["seed"]
+    console.opening(table.data, table.train, table.test, told=bool(told.task), model=params["model"], seed=seed)
+    console.columns(found)
+    console.advice(table.advice)
+    with tracking.start_run(
+        names[0],
+        name=keeping.run_name or study.name() or _run_name(params),
+        artifacts=keeping.artifacts,
+        folder=keeping.folder,
+        data=table.data,
+        typical=table.train,
+        params=params,
+        tags={**_facts(keeping, table), **study.tags()},
+        config=lambda: keeping.config(*names),
+        part_of=study.sweep() or tracking.ALONE,
+    ) as run:
+        if not study.is_running():  # all trials have the same columns
+            run.log_files(report.write_columns(run.folder, found))
+        yield Experiment(given, table, run, names[1], objective)
+    served = given.judgement.promote and not study.is_running() and registry.by_alias(names[1])
+    serve = registry.serve_command(names[1]) if served else None
+    console.closing(run, ui=tracking.ui_command(), serve=serve)
+
+
+def _facts(keeping: settings.Keeping, table: Prepared) -> dict[str, str]:
+    """Return what run and version are both to say of their making."""
+    return {"command": keeping.command, "held_out_fingerprint": table.test.fingerprint}
+
+
+def _run_name(params: Mapping[str, Any]) -> str:
+    trees = params.get("n_estimators", params.get("max_iter"))
+    return f"{params['model']}_{trees}" if trees else str(params["model"])

@@ -1,0 +1,26 @@
+"""remedy.py: overrides that can be pasted."""
+
+import shlex
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from champion.base.remedy import override
+
+PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min_size=1).filter(
+    lambda word: not word.endswith("\\") and "\\'" not in word
+)
+
+
+def test_an_override_is_quoted_for_the_shell_and_for_hydra() -> None:
+    """The shell takes the outer quotes off, and Hydra the inner ones."""
+    assert override("data.decimal", ",") == "\"data.decimal=','\""
+    assert override("data.drop", ["zip code", "b"]) == "\"data.drop=['zip code','b']\""
+
+
+@given(PRINTABLE)
+def test_any_name_arrives_as_it_is(name: str) -> None:
+    """A column of any name can be named on the command line."""
+    (argument,) = shlex.split(override("data.drop", [name]))
+    assert OverridesParser.create().parse_override(argument).value() == [name]
