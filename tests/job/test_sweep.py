@@ -343,6 +343,24 @@ def test_cores_are_shared_among_workers(home: Home, table: list[str], threads: s
     assert reasons == {"RuntimeError: 1 threads"}
 
 
+def test_training_listens_on_nothing(home: Home) -> None:
+    """Neither a sweep nor its workers, their folds and the last job open a port that somebody could ask."""
+    most, listening = 1, set()
+    own = ("promote=true", "hydra.sweeper.workers=2", "hydra.sweeper.n_trials=4")
+    with home.start_training("-m", *SMALL, *own) as training:
+        while training.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                family = [command := psutil.Process(training.pid), *command.children(recursive=True)]
+                most = max(most, len(family))
+                found = [connection for one in family for connection in one.net_connections("inet")]
+                listening |= {connection.laddr for connection in found if connection.status == psutil.CONN_LISTEN}
+            time.sleep(0.05)
+        _, err = training.communicate(timeout=60)
+    assert training.returncode == 0, err
+    assert most >= 4  # the command, what it forks, and the workers
+    assert not listening
+
+
 @pytest.mark.everything
 def test_output_that_cannot_be_written_loses_no_run(home: Home, table: list[str]) -> None:
     """A sweep whose log is on a full disk trains its champion all the same, and so does a run; both say so."""

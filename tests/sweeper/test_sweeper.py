@@ -212,6 +212,18 @@ def test_too_many_failed(tmp_path: Path) -> None:
     assert sum(trial.state is TrialState.FAIL for trial in trials(tmp_path)) == 3
 
 
+def test_slow_trial_holds_up_no_other_worker(tmp_path: Path) -> None:
+    """While one worker is on a long trial, the other runs what is left: there is no batch whose end is waited for."""
+    own = ("hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy")
+    done = sweep(tmp_path, "seconds=3,0.1,0.11,0.12,0.13,0.14", *own)
+    assert done.returncode == 0, done.stderr
+    slow, *others = trials(tmp_path)
+    assert slow.datetime_complete is not None
+    ended = [trial.datetime_complete for trial in others if trial.datetime_complete]
+    assert len(ended) == 5
+    assert sum(moment < slow.datetime_complete for moment in ended) >= 3
+
+
 SLOW = ("x=interval(0,1)", "seconds=0.4", "hydra.sweeper.study_name=toy", "hydra.sweeper.workers=2")
 
 
