@@ -343,10 +343,11 @@ def test_cores_are_shared_among_workers(home: Home, table: list[str], threads: s
     assert reasons == {"RuntimeError: 1 threads"}
 
 
+@pytest.mark.everything
 def test_training_listens_on_nothing(home: Home) -> None:
     """Neither a sweep nor its workers, their folds and the last job open a port that somebody could ask."""
     most, listening = 1, set()
-    own = ("promote=true", "hydra.sweeper.workers=2", "hydra.sweeper.n_trials=4")
+    own = ("promote=true", "hydra.sweeper.workers=2", "hydra.sweeper.n_trials=2")
     with home.start_training("-m", *SMALL, *own) as training:
         while training.poll() is None:
             with suppress(psutil.NoSuchProcess):
@@ -354,7 +355,7 @@ def test_training_listens_on_nothing(home: Home) -> None:
                 most = max(most, len(family))
                 found = [connection for one in family for connection in one.net_connections("inet")]
                 listening |= {connection.laddr for connection in found if connection.status == psutil.CONN_LISTEN}
-            time.sleep(0.05)
+            time.sleep(0.3)
         _, err = training.communicate(timeout=60)
     assert training.returncode == 0, err
     assert most >= 4  # the command, what it forks, and the workers
