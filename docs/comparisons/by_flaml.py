@@ -13,7 +13,7 @@ from mlflow.models import infer_signature
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
-TABLE = Path(__file__).resolve().parents[2] / "src/champion/datasets/california_housing.csv.gz"
+TABLE = Path(__file__).resolve().parents[2] / "src/champion/data/datasets/california_housing.csv.gz"
 NAME, TARGET, SEED = "housing_by_flaml", "median_house_value", 42
 
 

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from xgboost import XGBRegressor
 
-TABLE = Path(__file__).resolve().parents[2] / "src/champion/datasets/california_housing.csv.gz"
+TABLE = Path(__file__).resolve().parents[2] / "src/champion/data/datasets/california_housing.csv.gz"
 TRUSTED = ["numpy.dtype", "xgboost.core.Booster", "xgboost.sklearn.XGBRegressor"]  # or MLflow doesn't save it
 
 
