@@ -5,36 +5,19 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 
 from champion.__main__ import parse
-from champion.base.home import home as choose_home
-from hydra_plugins.champion_sweeper import _reading
-from tests import python
+from tests import documents, python
 from tests.conftest import REPOSITORY, Home
+from tests.documents import Page, shape
 
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = [(kind, text.strip()) for kind, text in re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)]
-COMMANDS = [text for kind, text in BLOCKS if kind == "bash"]
-
-
-def block(beginning: str) -> str:
-    """Return the one block that begins like this."""
-    found: str = next(text for _, text in BLOCKS if text.startswith(beginning))
-    return found
-
-
-def shape(text: str) -> list[str]:
-    """Return the lines with every number, time and folder made equal."""
-    lines = [re.sub(r"\s+", " ", re.sub(r"\d[\d,./:-]*%?", "N", line)).strip() for line in text.splitlines()]
-    return [line for line in lines if line]
+PAGE = Page(REPOSITORY / "README.md")
+README, block = PAGE.text, PAGE.block
+COMMANDS = [one.text for one in PAGE.blocks if one.kind == "bash"]
 
 
 def test_readme_is_short() -> None:
@@ -45,22 +28,18 @@ def test_readme_is_short() -> None:
 @pytest.mark.everything
 def test_first_command_prints_what_the_readme_shows(housing: Home) -> None:
     """The first training of a fresh clone prints the lines of the README, its figures included."""
-    shown = next(text for _, text in BLOCKS if text.startswith("data "))
+    shown = block("data ")
     printed = (housing.folder / "first" / "console.txt").read_text()
     printed = printed.replace(f"{housing.folder}/", "")
     printed = re.sub(r"mlflow ui .*", "mlflow ui", printed)
     assert shape(printed) == shape(shown)
-    for figure in ("RMSE", "MAE ", "R² "):
-        [ours] = [line for line in printed.splitlines() if line.startswith(figure)]
-        [theirs] = [line for line in shown.splitlines() if line.startswith(figure)]
-        for a, b in zip(re.findall(r"[\d,.]+", ours), re.findall(r"[\d,.]+", theirs), strict=True):
-            assert float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), rel=0.01)
+    documents.assert_figures_agree(printed, shown)
 
 
 @pytest.mark.everything
 def test_curl_example_answers_what_the_readme_shows(housing: Home) -> None:
     """The README's request gets {"predictions": [a price]}, as a prediction of the model it trains."""
-    answer = json.loads(next(text for _, text in BLOCKS if text.startswith('{"predictions"')))
+    answer = json.loads(block('{"predictions"'))
     with housing.serve() as url:
         request = block("curl").replace("http://localhost:5001", url)
         got = json.loads(subprocess.run(shlex.split(request), capture_output=True, check=True).stdout)
@@ -83,20 +62,12 @@ def test_train_commands_compose() -> None:
 @pytest.mark.parametrize("line", block("python src/train.py -m").splitlines())
 def test_sweep_commands_have_a_space(line: str) -> None:
     """Every line of the block on sweeps is a command that finds something to search."""
-    import_module("src.train")  # it tells Hydra which models can be searched together
     words = shlex.split(line, comments=True)
     assert words[:3] == ["python", "src/train.py", "-m"]
-    task = [word for word in words[3:] if not word.startswith("hydra.")]
-    choose_home()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        assert loader.load_configuration("config", words[3:], RunMode.MULTIRUN)
-        space = _reading.read(
-            task, loader=loader, compose=lambda given: loader.load_configuration("config", given, RunMode.RUN), seed=0
-        )
-    assert space.names
-    assert (len(space.grid(30) or ()) == 3) == ("4,6,8" in line)
+    documents.get_ready()
+    found = documents.space(words[3:])
+    assert found.names
+    assert (len(found.grid(30) or ()) == 3) == ("4,6,8" in line)
 
 
 def test_champion_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
