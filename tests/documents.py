@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,22 @@ class Block:
     @property
     def commands(self) -> Iterator[list[str]]:
         """Yield the words of each command, as the shell would part them, without what it writes and where to."""
+        begun = ""
         for line in WRITTEN_BY_SHELL.sub("", self.text).replace("\\\n", " ").splitlines():
-            yield from (words for words in _commands(line) if words)
+            begun += line
+            try:
+                words = _words(begun)
+            except ValueError:  # a quotation goes on in the next line
+                begun += "\n"
+                continue
+            yield from (command for command in _commands(words) if command)
+            begun = ""
 
 
-def _commands(line: str) -> Iterator[list[str]]:
+def _commands(line: Sequence[str]) -> Iterator[list[str]]:
     words: list[str] = []
     is_file = False
-    for word in _words(line):
+    for word in line:
         if not OPERATORS.fullmatch(word):
             words += [] if is_file else [word]
             is_file = False
@@ -102,20 +111,30 @@ class Page:
 
 
 def shape(text: str) -> list[str]:
-    """Return the lines with every number, time and folder made equal."""
-    lines = [re.sub(r"\s+", " ", re.sub(r"\d[\d,./:-]*%?", "N", line)).strip() for line in text.splitlines()]
+    """Return the lines with every number, time, folder and user made equal."""
+    anywhere = re.sub(r"\S+@\S+", "you@here", text)
+    lines = [re.sub(r"\s+", " ", re.sub(r"-?\d[\d,./:-]*%?", "N", line)).strip() for line in anywhere.splitlines()]
     return [line for line in lines if line]
 
 
-def assert_figures_agree(printed: str, shown: str) -> None:
-    """Fail where a metric of a run differs by more than a hundredth between two outputs of the same lines."""
-    for ours, theirs in zip(_metrics(printed), _metrics(shown), strict=True):
-        for one, other in zip(re.findall(r"[\d,.]+", ours), re.findall(r"[\d,.]+", theirs), strict=True):
-            assert float(one.replace(",", "")) == pytest.approx(float(other.replace(",", "")), rel=0.01)
+def assert_shown(printed: str, shown: str) -> None:
+    """Fail where an output isn't what a page shows of it: every line, but for those that a line of … stands for.
+
+    Numbers, times and folders may be others, but not the metrics of a run by more than a hundredth.
+    """
+    ours, parts = shape(printed), [list(part) for is_gap, part in groupby(shape(shown), "…".__eq__) if not is_gap]
+    if "…" not in shape(shown):
+        assert ours == parts[0]
+        assert _figures(printed) == pytest.approx(_figures(shown), rel=0.01)
+    for part in parts:
+        found = next((start for start in range(len(ours)) if ours[start : start + len(part)] == part), None)
+        assert found is not None, f"{part} is not in {ours}"
+        ours = ours[found + len(part) :]
 
 
-def _metrics(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.startswith(("RMSE ", "MAE ", "R² "))]
+def _figures(text: str) -> list[float]:
+    lines = [line for line in text.splitlines() if line.startswith(("RMSE ", "MAE ", "R² "))]
+    return [float(number.replace(",", "")) for line in lines for number in re.findall(r"\d[\d,.]*", line)]
 
 
 def composed(overrides: Sequence[str], *, mode: RunMode = RunMode.RUN, also: Sequence[Path] = ()) -> DictConfig:

@@ -18,10 +18,11 @@ import pytest
 from omegaconf import OmegaConf
 
 import serve
-from champion import __main__ as champion
+from champion import __main__ as looks_after
+from champion import registry
 from tests import documents, python
 from tests.conftest import REPOSITORY, Home, free_port, wait_for
-from tests.documents import Block, Page, shape
+from tests.documents import Block, Page
 
 DOCS = REPOSITORY / "docs"
 PAGES = [Page(path) for path in sorted(DOCS.rglob("*.md"))]
@@ -130,7 +131,7 @@ def parser(words: Sequence[str]) -> Callable[[], object] | None:
     """Return what reads these words, unless they are another program's."""
     if words[:2] == ["python", "serve.py"]:
         return serve_limits
-    return champion.parse if words[:3] == ["python", "-m", "champion"] else None
+    return looks_after.parse if words[:3] == ["python", "-m", "champion"] else None
 
 
 def serve_limits() -> object:
@@ -147,7 +148,9 @@ def test_options_in_the_text_exist(
         words = code.split()
         if (read := parser(words)) and (options := [word for word in words if word.startswith("--")]):
             monkeypatch.setattr(
-                sys, "argv", [*words[1:2], *words[3:4], "--help"] if read is champion.parse else ["serve.py", "--help"]
+                sys,
+                "argv",
+                [*words[1:2], *words[3:4], "--help"] if read is looks_after.parse else ["serve.py", "--help"],
             )
             with pytest.raises(SystemExit):
                 read()
@@ -183,24 +186,27 @@ def test_recipe_of_ones_own_is_needed_for_training_alone(home: Home, tmp_path: P
     for name, text in HOW_TO["add-a-feature-recipe"].files.items():
         (file := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    own = home.env | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "own"), os.environ.get("PYTHONPATH", "")])}
     chosen = ["features=scaled", "model=ridge", "data.sample=1000", "n_splits=2"]
-    done = home.train("--config-dir", str(tmp_path / "own"), *chosen, env=own, cold=True)
+    env = home.env | {"PYTHONPATH": str(tmp_path / "own")}
+    done = home.train("--config-dir", str(tmp_path / "own"), *chosen, env=env)
     assert done.returncode == 0, done.stderr
     assert "filled and scaled" in done.stdout
-    asked = home.run("serve.py", "--examples")
-    assert asked.returncode == 0, asked.stderr
+    champion = registry.by_alias("housing_price_predictor")
+    assert champion is not None
+    assert "flats" not in sys.modules
+    registry.try_out(champion)
 
 
 def test_app_of_the_official_sweeper_runs(tmp_path: Path) -> None:
-    """The app and the configuration of the page run as they are there, and print what it shows."""
+    """The app and the configuration of the page, as they are there, are a search of 20 trials on two workers."""
     page = HOW_TO["from-hydra-optuna-sweeper"]
     for name, text in page.files.items():
         (file := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    assert [page.block("cd sphere")] == ["cd sphere && python sphere.py -m"]
     done = python.run("sphere.py", "-m", cwd=tmp_path / "sphere", check=True)
-    [shown] = [block.text for block in page.blocks if block.kind == "text"]
-    assert shape(done.stdout)[-3:] == shape(shown)[-3:]
+    assert "study     sphere: 20 trials, 2 at a time" in done.stdout
+    assert re.search(r"^best +python sphere\.py x=\S+ y=\S+$", done.stdout, flags=re.MULTILINE)
 
 
 SERVERS = {"python serve.py": (5001, "ping"), "mlflow ui": (5000, "health")}
@@ -238,7 +244,7 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> list[Typed]:
                 printed = servers.enter_context(started(block.text, clone, env, url=url, path=path))
             else:
                 printed = run(block.text, clone, env, ports)
-            typed.append(Typed(block.text, shown, re.sub(r"localhost:\d+", "localhost:5001", printed)))
+            typed.append(Typed(block.text, shown, without_port(printed)))
     return typed
 
 
@@ -261,6 +267,11 @@ def started(command: str, folder: Path, env: dict[str, str], *, url: str, path: 
             server.wait(timeout=30)
 
 
+def without_port(printed: str) -> str:
+    """Return an output as it is where the servers have their own ports."""
+    return re.sub(r" --port \d+", "", re.sub(r"localhost:\d+", "localhost:5001", printed))
+
+
 def run(command: str, folder: Path, env: dict[str, str], ports: dict[str, str]) -> str:
     """Type a block into a shell, whose servers have other ports; return what it prints."""
     if "curl" in command:
@@ -279,13 +290,7 @@ def test_tutorial_prints_what_it_shows(tutorial: list[Typed]) -> None:
     assert sum(one.shown is not None for one in tutorial) >= 10
     for one in tutorial:
         if one.shown is not None:
-            assert normal(one.printed) == normal(one.shown), one.command
-            documents.assert_figures_agree(one.printed, one.shown)
-
-
-def normal(text: str) -> list[str]:
-    """Return the lines as they are on any machine."""
-    return shape(re.sub(r"\S+@\S+", "you@here", text))
+            documents.assert_shown(one.printed, one.shown)
 
 
 @pytest.mark.everything

@@ -13,7 +13,7 @@ import yaml
 from champion.__main__ import parse
 from tests import documents, python
 from tests.conftest import REPOSITORY, Home
-from tests.documents import Page, shape
+from tests.documents import Page
 
 PAGE = Page(REPOSITORY / "README.md")
 README, block = PAGE.text, PAGE.block
@@ -32,8 +32,7 @@ def test_first_command_prints_what_the_readme_shows(housing: Home) -> None:
     printed = (housing.folder / "first" / "console.txt").read_text()
     printed = printed.replace(f"{housing.folder}/", "")
     printed = re.sub(r"mlflow ui .*", "mlflow ui", printed)
-    assert shape(printed) == shape(shown)
-    documents.assert_figures_agree(printed, shown)
+    documents.assert_shown(printed, shown)
 
 
 @pytest.mark.everything
