@@ -144,16 +144,19 @@ def composed(overrides: Sequence[str], *, mode: RunMode = RunMode.RUN, also: Seq
 
 
 def space(overrides: Sequence[str], *, also: Sequence[Path] = ()) -> Space:
-    """Return what `python src/train.py -m` searches when it is given these overrides."""
+    """Return what `python src/train.py -m` searches when it is given these overrides, of which points compose."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         _loaded(list(overrides), RunMode.MULTIRUN, also)
-        return _reading.read(
+        found = _reading.read(
             [word for word in overrides if not word.lstrip("+~").startswith("hydra")],
             loader=GlobalHydra.instance().config_loader(),
             compose=lambda given: _loaded(given, RunMode.RUN, also),
             seed=0,
             searched=("config", _searched(also)),
         )
+        for point in found.examples():
+            _loaded(found.overrides(point), RunMode.RUN, also)
+        return found
 
 
 def get_ready() -> None:
