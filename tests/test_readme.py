@@ -5,15 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import yaml
 
 from champion.__main__ import parse
-from tests import documents, python
+from tests import documents
 from tests.conftest import REPOSITORY, Home
 from tests.documents import Page
+from tests.test_architecture import PACKAGE, ROOMS
 
 PAGE = Page(REPOSITORY / "README.md")
 README, block = PAGE.text, PAGE.block
@@ -22,7 +21,7 @@ COMMANDS = [one.text for one in PAGE.blocks if one.kind == "bash"]
 
 def test_readme_is_short() -> None:
     """A newcomer reads it in one go."""
-    assert README.count("\n") < 240
+    assert README.count("\n") <= 150
 
 
 @pytest.mark.everything
@@ -45,73 +44,41 @@ def test_curl_example_answers_what_the_readme_shows(housing: Home) -> None:
     assert got["predictions"] == pytest.approx(answer["predictions"], rel=0.01)
 
 
-def test_train_commands_compose() -> None:
-    """Every line of the block on training is a command that Hydra accepts."""
-    lines = [shlex.split(line, comments=True) for line in block("python src/train.py --help").splitlines()]
-    own = [shlex.split(line, comments=True) for line in block("python src/train.py data=csv").splitlines()]
-    lines += [line for line in own[:2] if line[1] == "src/train.py"]
-    for line in lines:
-        shown = [part for part in line if part != "-m"]
-        if "-m" in line:
-            shown = [part.partition(",")[0] for part in shown]
-        done = python.run(*shown[1:], *(["--cfg", "job"] if "--help" not in shown else []))
-        assert done.returncode == 0, line
-
-
-@pytest.mark.parametrize("line", block("python src/train.py -m").splitlines())
-def test_sweep_commands_have_a_space(line: str) -> None:
-    """Every line of the block on sweeps is a command that finds something to search."""
-    words = shlex.split(line, comments=True)
-    assert words[:3] == ["python", "src/train.py", "-m"]
-    documents.get_ready()
-    found = documents.space(words[3:])
-    assert found.names
-    assert (len(found.grid(30) or ()) == 3) == ("4,6,8" in line)
-
-
-def test_champion_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every line of the block on the champion is a command; tests/cli/test_commands.py shows what each one does."""
-    for line in block("python -m champion status").splitlines():
-        words = shlex.split(line, comments=True)
-        assert words[:3] == ["python", "-m", "champion"]
+@pytest.mark.parametrize("words", list(PAGE.commands), ids=lambda words: " ".join(words)[:60])
+def test_commands_are_understood(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra composes what trains, and finds something to search where it sweeps; the parser knows the others."""
+    if words[:2] == ["python", "src/train.py"]:
+        documents.get_ready()
+        swept = "-m" in words
+        assert documents.space(words[3:]).names if swept else documents.composed(words[2:])
+    elif words[:3] == ["python", "-m", "champion"]:
         monkeypatch.setattr(sys, "argv", words[2:])
         assert parse().command == words[3]
-
-
-def test_a_model_is_one_file(home: Home, tmp_path: Path) -> None:
-    """The file of the README, put into conf/model, trains and registers."""
-    conf = tmp_path / "more" / "model"
-    conf.mkdir(parents=True)
-    (conf / "extra_trees.yaml").write_text(block("# Forests with random cuts"))
-    assert yaml.safe_load(block("# Forests"))["_target_"] == "sklearn.ensemble.ExtraTreesRegressor"
-    small = ["model.n_estimators=10", "data.sample=1000", "n_splits=2"]
-    done = home.train("--config-dir", str(conf.parent), "model=extra_trees", *small)
-    assert done.returncode == 0, done.stderr
-    assert "housing_price_predictor 1 in Production, champion" in done.stdout
-    assert home.statuses() == {"extra_trees_10": ["FINISHED"]}
-
-
-def test_a_dataset_gets_its_own_file_in_one_step(home: Home, tmp_path: Path) -> None:
-    """The README's command, typed as it is, writes the file by which the table has a name from then on."""
-    rows = [f"{size},{size * 1000}" for size in range(0, 300, 3)]
-    (tmp_path / "houses.csv").write_text("\n".join(["size,price", *rows]))
-    line = next(line for line in block("python src/train.py data=csv").splitlines() if "--cfg job" in line)
-    written = home.train(*shlex.split(line.partition(" > ")[0])[2:], cwd=tmp_path)
-    assert written.returncode == 0, written.stderr
-    (conf := tmp_path / "more" / "data").mkdir(parents=True)
-    (conf / "houses.yaml").write_text(written.stdout)
-    done = home.train("--config-dir", str(conf.parent), "data=houses", "experiment=quick", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "houses: 100 rows, 1 column to predict price" in done.stdout
+    else:
+        assert words[0] in ("curl", "mlflow", "pip", "pytest") or words == ["python", "serve.py"]
 
 
 def test_tree_names_what_is_there() -> None:
-    """Every path of the README's tree exists, but those that a run makes."""
-    named = [line.split("  ")[0].strip() for line in block("conf/  ").splitlines()]
+    """Every path of the README's tree exists, but those that a run makes, and each room has its line, in their order."""
+    named = [line.strip().split("  ")[0] for line in block("conf/  ").splitlines()]
     for entry in named:
         for path in entry.split():
-            places = [REPOSITORY / path, REPOSITORY / "conf" / path]
+            places = [REPOSITORY / path, REPOSITORY / "conf" / path, PACKAGE / path]
             assert path in ("mlflow.db", "mlruns/") or any(place.exists() for place in places), path
+    rooms = [entry.rstrip("/") for entry in named[named.index("src/champion/") + 1 :]][: len(ROOMS)]
+    assert rooms == list(ROOMS)
+
+
+def test_tree_says_where_things_happen() -> None:
+    """A model is added, a fold is scored, the alias moves and a cell is refused in the files that the tree says."""
+    said = dict(line.strip().split("/", 1) for line in block("conf/  ").splitlines() if ".py " in line and "/" in line)
+    for name, room, does in (
+        ("evaluation.py scores a fold", "learning", "def score("),
+        ("standing.py moves the alias", "registry", "set_registered_model_alias"),
+        ("reading.py refuses a cell", "data", "raise CellError("),
+    ):
+        assert name in said[room]
+        assert does in (PACKAGE / room / name.partition(" ")[0]).read_text()
 
 
 def test_number_of_tests_is_what_the_readme_says(request: pytest.FixtureRequest, everything: bool) -> None:

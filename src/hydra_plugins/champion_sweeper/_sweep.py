@@ -115,7 +115,7 @@ def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: Di
     seed = sampler.get("seed") if sampler else None
     space = _reading.read(arguments, loader=loader, compose=compose, seed=seed, searched=searched)
     for point in space.examples():
-        found = _space.flat(compose(space.overrides(point)))
+        found = _space.flat(space.compose(point))
         if missing := [key for key, value in found.items() if value == "???"]:
             raise SweepError(f"{missing[0]} must be given, as in {missing[0]}=VALUE.")
     return space
