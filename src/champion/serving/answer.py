@@ -24,14 +24,16 @@ CODES = {  # as MLflow calls them
 class Predictions(BaseModel):
     """One prediction for each row of the request, in its order; a model of classes says how probable each one is."""
 
-    predictions: list[float | int | bool | str]
-    probabilities: list[dict[str, float]] | None = None
+    predictions: list[float | int | bool | str] = Field(description="Numbers, or classes as the table has them.")
+    probabilities: list[dict[str, float]] | None = Field(
+        default=None, description="Of each class, by its name; none where a number is predicted."
+    )
 
 
 class Refusal(BaseModel):
     """What to mend; none of the caller's data is repeated."""
 
-    error_code: str
+    error_code: str = Field(description="The kind of rule, as MLflow calls it.")
     message: str = Field(description="The rule that was broken, in one line.")
     column: str | None = Field(default=None, description="The column that broke it, where it was one.")
 
@@ -42,14 +44,14 @@ class Health(BaseModel):
     status: str = Field(description="ok, or behind where the registry names a version that can't be served.")
     trouble: str | None = Field(description="Why it can't.")
     waiting: int = Field(description="Requests that wait to be scored.")
-    name: str
-    version: int
+    name: str = Field(description="The registered model.")
+    version: int = Field(description="The version that is served.")
 
 
 class Versions(BaseModel):
     """What the server is made of."""
 
-    champion: str
+    champion: str = Field(description="The installed version; so of the others.")
     mlflow: str
     scikit_learn: str = Field(alias="scikit-learn")
     python: str
@@ -58,9 +60,9 @@ class Versions(BaseModel):
 class Input(BaseModel):
     """A column that the model wants; one that isn't required may be missing or null."""
 
-    name: str
-    type: str
-    required: bool
+    name: str = Field(description="Its name.")
+    type: str = Field(description="double, long, boolean, datetime or string.")
+    required: bool = Field(description="Whether every row must have a value.")
     date_format: str | None = Field(default=None, description="How a date may be written beside ISO 8601.")
 
     @classmethod
@@ -73,17 +75,17 @@ class Input(BaseModel):
 class ModelCard(BaseModel):
     """The model that is served."""
 
-    name: str
-    version: int
-    stage: str
-    aliases: list[str]
-    run_id: str
-    created: str
-    description: str
-    metrics: dict[str, float]
+    name: str = Field(description="The registered model.")
+    version: int = Field(description="Its version.")
+    stage: str = Field(description="Production for the champion, Staging for the challenger.")
+    aliases: list[str] = Field(description="Such as champion.")
+    run_id: str = Field(description="The run in MLflow that it comes from.")
+    created: str = Field(description="When it was registered, in ISO 8601 and UTC.")
+    description: str = Field(description="By which command it was trained, and how its final went.")
+    metrics: dict[str, float] = Field(description="Those of its run and its final.")
     task: str = Field(description="regression, binary or multiclass.")
     classes: list[int | bool | str] = Field(description="What is told apart; none where a number is predicted.")
-    inputs: list[Input]
+    inputs: list[Input] = Field(description="The columns that it wants.")
 
 
 def json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -34,18 +34,20 @@ class Metrics:
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             registry.register(collector)
         self.requests = Counter(
-            "champion_requests", "Requests that were answered.", ["path", "status"], registry=registry
+            "champion_requests", "Requests answered, by path and status.", ["path", "status"], registry=registry
         )
         self.seconds = Histogram(
             "champion_request_seconds",
-            "From a request's head to its answer.",
+            "Seconds from a request's head to its answer, by path.",
             ["path"],
             buckets=SECONDS,
             registry=registry,
         )
-        self.rows = Counter("champion_predicted_rows", "Rows that were predicted.", ["version"], registry=registry)
+        self.rows = Counter(
+            "champion_predicted_rows", "Rows that were predicted, by version.", ["version"], registry=registry
+        )
         self.unseen = Counter(
-            "champion_unseen_cells", "Cells that training never saw.", ["version", "column"], registry=registry
+            "champion_unseen_cells", "Cells unseen in training, by column.", ["version", "column"], registry=registry
         )
         # What has been asked for once is found sooner: to look for a label takes as long as to count.
         self._answered, self._took = cache(self.requests.labels), cache(self.seconds.labels)
@@ -62,7 +64,9 @@ class Metrics:
             "champion_behind", "1 where the version that the registry names isn't served.", registry=registry
         )
         behind.set_function(lambda: follower.trouble is not None)
-        self._model = Gauge("champion_model", "The model that is served.", ["name", "version"], registry=registry)
+        self._model = Gauge(
+            "champion_model", "The model that is served, by name and version.", ["name", "version"], registry=registry
+        )
 
     def count(self, path: str, status: int, seconds: float) -> None:
         """Count an answer; `path` is one of the server's own, so that their number stays small."""
