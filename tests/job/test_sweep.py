@@ -24,11 +24,9 @@ from optuna.trial import TrialState
 
 from champion.data import Dataset
 from champion.job import sweep
-from tests.conftest import REPOSITORY, SMALL, Home, write_houses
+from tests.conftest import BOTH, REPOSITORY, SMALL, STUDY, Home, write_houses
 
-STUDY = "hydra.sweeper.study_name=prices"
 LAST_JOB_FAILS = "hydra.sweeper.last_job_overrides=['model.learning_rate=-1']"
-BOTH = ("-m", "model=gradient_boosting,xgboost", "data.sample=3000", "n_splits=2", STUDY)
 
 
 def study_of(home: Home, name: str = "prices") -> optuna.Study:
@@ -47,16 +45,6 @@ def children_of(home: Home, parent: Run) -> dict[int, Run]:
 def parent_of(home: Home) -> Run:
     """Return the run that stands for the study."""
     return home.client.get_run(study_of(home).user_attrs["mlflow_run_id"])
-
-
-@pytest.fixture(scope="module")
-def swept(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Sweep two models on two workers; the winner is promoted."""
-    home = empty_home.copy(tmp_path_factory.mktemp("swept"))
-    done = home.train(*BOTH, "hydra.sweeper.workers=2", "hydra.sweeper.n_trials=7")
-    assert done.returncode == 0, done.stderr
-    (home.folder / "console.txt").write_text(done.stdout + done.stderr)
-    return home
 
 
 def test_trials_are_children_of_one_run(swept: Home) -> None:

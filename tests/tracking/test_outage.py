@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 
 from hydra_plugins.champion_sweeper import WAITS
 from hydra_plugins.champion_sweeper._store import LOST
-from tests.conftest import Home, free_port, mlflow_command
-from tests.job.test_sweep import STUDY, study_of
+from tests.conftest import STUDY, Home, free_port, mlflow_command
+from tests.job.test_sweep import study_of
 
 SWEEP = (
     "-m",
