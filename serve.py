@@ -18,23 +18,23 @@ from champion.cli.complaint import one_line_errors
 from hydra_plugins.champion_sweeper import goes_on_unheard
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    made = argparse.ArgumentParser(prog="python serve.py", description=__doc__)
+    made.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)"
     )
-    parser.add_argument("--port", type=int, default=5001, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--model", metavar="NAME", help="registered model (default: the only one with a champion)")
-    which = parser.add_mutually_exclusive_group()
+    made.add_argument("--port", type=int, default=5001, help="port to listen on (default: %(default)s)")
+    made.add_argument("--model", metavar="NAME", help="registered model (default: the only one with a champion)")
+    which = made.add_mutually_exclusive_group()
     which.add_argument("--alias", default="champion", help="follow the version with this alias (default: %(default)s)")
     which.add_argument("--version", type=int, metavar="N", help="this version, whatever its alias")
-    parser.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
-    parser.add_argument("--examples", action="store_true", help="print curl commands for this model and stop")
-    parser.add_argument(
+    made.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
+    made.add_argument("--examples", action="store_true", help="print curl commands for this model and stop")
+    made.add_argument(
         "limits", nargs="*", metavar="KEY=VALUE", help="instead of a line of conf/serving.yaml, as in max_rows=1000"
     )
-    return parser.parse_args()
+    return made
 
 
 def limits(given: list[str]) -> dict[str, float]:
@@ -62,7 +62,7 @@ def number(key: str, text: str) -> float:
 
 def main() -> None:
     """Take the port, find the model, and answer until a signal ends it."""
-    options = parse()
+    options = parser().parse_args()
     chosen = limits(options.limits)
     with importing():  # here because it takes seconds, and --help does without
         from champion import tracking

@@ -15,13 +15,14 @@ PREDICT = "Write every row of FILE with its prediction; what the server would re
 WRITTEN = "Columns may come in any order; those that the model doesn't know are carried over."
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--model", metavar="NAME", help="registered model (default: the only one with a champion)")
+    only = "registered model (default: the only one with a champion; status shows all)"
+    where.add_argument("--model", metavar="NAME", help=only)
     where.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
-    parser = argparse.ArgumentParser(prog="python -m champion", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made = argparse.ArgumentParser(prog="python -m champion", description=__doc__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("status", parents=[where], help="champion, challenger and all versions (default: every model)")
     commands.add_parser("history", parents=[where], help="every change of champion: when, how and why")
     promote = commands.add_parser("promote", parents=[where], help="make a version the champion, whatever a final said")
@@ -31,7 +32,12 @@ def parse() -> argparse.Namespace:
         "predict", parents=[where], help="score the rows of a file", description=PREDICT, epilog=WRITTEN
     )
     _add_files(predict)
-    return parser.parse_args()
+    return made
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    return parser().parse_args()
 
 
 def _add_files(predict: argparse.ArgumentParser) -> None:
