@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -119,41 +120,30 @@ def without_options(words: Sequence[str]) -> list[str]:
 
 
 @each_page
-def test_options_are_understood(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_are_understood(page: Page) -> None:
     """Every `python serve.py` and `python -m champion` of a block is read by its parser, word by word."""
     for words in page.commands:
-        if read := parser(words):
-            monkeypatch.setattr(sys, "argv", words[1 if read is serve_limits else 2 :])
-            read()
+        if found := parser(words):
+            read, given = found
+            serve.limits(getattr(read.parse_args(given), "limits", []))
 
 
-def parser(words: Sequence[str]) -> Callable[[], object] | None:
-    """Return what reads these words, unless they are another program's."""
+def parser(words: Sequence[str]) -> tuple[ArgumentParser, list[str]] | None:
+    """Return what reads these words, and those that it reads, unless they are another program's."""
     if words[:2] == ["python", "serve.py"]:
-        return serve_limits
-    return looks_after.parse if words[:3] == ["python", "-m", "champion"] else None
-
-
-def serve_limits() -> object:
-    """Read the command line of serve.py to its end."""
-    return serve.limits(serve.parse().limits)
+        return serve.parser(), list(words[2:])
+    return (looks_after.parser(), list(words[3:])) if words[:3] == ["python", "-m", "champion"] else None
 
 
 @each_page
-def test_options_in_the_text_exist(
-    page: Page, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_options_in_the_text_exist(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
     """Every --option that the text names beside one of the two commands is in the help of that command."""
     for code in CODE.findall(page.text):
         words = code.split()
-        if (read := parser(words)) and (options := [word for word in words if word.startswith("--")]):
-            monkeypatch.setattr(
-                sys,
-                "argv",
-                [*words[1:2], *words[3:4], "--help"] if read is looks_after.parse else ["serve.py", "--help"],
-            )
+        if (found := parser(words)) and (options := [word for word in words if word.startswith("--")]):
+            read, given = found
             with pytest.raises(SystemExit):
-                read()
+                read.parse_args([*(given[:1] if words[1] == "-m" else []), "--help"])
             shown = capsys.readouterr().out
             assert all(option.partition("=")[0] in shown for option in options), code
 

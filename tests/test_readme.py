@@ -4,11 +4,10 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
 
-from champion.__main__ import parse
+from champion.__main__ import parser
 from tests import documents
 from tests.conftest import REPOSITORY, Home
 from tests.documents import Page
@@ -45,15 +44,14 @@ def test_curl_example_answers_what_the_readme_shows(housing: Home) -> None:
 
 
 @pytest.mark.parametrize("words", list(PAGE.commands), ids=lambda words: " ".join(words)[:60])
-def test_commands_are_understood(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_are_understood(words: list[str]) -> None:
     """Hydra composes what trains, and finds something to search where it sweeps; the parser knows the others."""
     if words[:2] == ["python", "src/train.py"]:
         documents.get_ready()
         swept = "-m" in words
         assert documents.space(words[3:]).names if swept else documents.composed(words[2:])
     elif words[:3] == ["python", "-m", "champion"]:
-        monkeypatch.setattr(sys, "argv", words[2:])
-        assert parse().command == words[3]
+        assert parser().parse_args(words[3:]).command == words[3]
     else:
         assert words[0] in ("curl", "mlflow", "pip", "pytest") or words == ["python", "serve.py"]
 

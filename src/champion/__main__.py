@@ -35,11 +35,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    return parser().parse_args()
-
-
 def _add_files(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("file", metavar="FILE", help="CSV or Parquet, packed by gzip or not, or its http(s) address")
     predict.add_argument("-o", "--output", metavar="OUT", help=".csv, .csv.gz or .parquet (default: CSV to the screen)")
@@ -60,7 +55,7 @@ def _add_files(predict: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Do what the command line asks for."""
-    options = parse()
+    options = parser().parse_args()
     with importing():  # here because it takes seconds, and --help does without
         from champion import tracking
         from champion.cli import commands
