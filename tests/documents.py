@@ -137,14 +137,14 @@ def _figures(text: str) -> list[float]:
     return [float(number.replace(",", "")) for line in lines for number in re.findall(r"\d[\d,.]*", line)]
 
 
-def composed(overrides: Sequence[str], *, mode: RunMode = RunMode.RUN, also: Sequence[Path] = ()) -> DictConfig:
+def composed(overrides: Sequence[str], *, also: Sequence[Path] = ()) -> DictConfig:
     """Compose the configuration as train.py does, with folders that are searched like conf/."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return _loaded(list(overrides), mode, also)
+        return _loaded(list(overrides), RunMode.RUN, also)
 
 
 def space(overrides: Sequence[str], *, also: Sequence[Path] = ()) -> Space:
-    """Return what `python src/train.py -m` searches when it is given these overrides, of which points compose."""
+    """Return what `python src/train.py -m` searches when it is given these overrides, and compose points of it."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         _loaded(list(overrides), RunMode.MULTIRUN, also)
         found = _reading.read(
