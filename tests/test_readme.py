@@ -57,7 +57,7 @@ def test_commands_are_understood(words: list[str]) -> None:
 
 
 def test_tree_names_what_is_there() -> None:
-    """Every path of the README's tree exists, but those that a run makes, and each room has its line, in their order."""
+    """Every path of the README's tree exists, but those that a run makes; each room has its line, in order."""
     named = [line.strip().split("  ")[0] for line in block("conf/  ").splitlines()]
     for entry in named:
         for path in entry.split():
