@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from champion.base.errors import ConfigError
-from champion.base.home import CONF, home
+from champion.base.home import CONF, home, shown
 from champion.base.redaction import redact
 from champion.base.resolvers import is_lacking, register
 from champion.cli.complaint import RECIPES, unpackaged
@@ -80,13 +80,14 @@ class Keeping:
     run_name: str | None
     folder: Path
     choices: Mapping[str, str]  # of model, data and features
+    places: Sequence[str]  # where else options are
     overrides: Sequence[str]
     config: Callable[[str, str], str]
 
     @property
     def command(self) -> str:
         """What was typed."""
-        return redact(shlex.join(["python", "src/train.py", *self.overrides]))
+        return redact(shlex.join(["python", "src/train.py", *self.places, *self.overrides]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +165,7 @@ def _keeping(cfg: DictConfig, hydra: HydraConf) -> Keeping:
         **{key: cfg[key] for key in ("experiment_name", "registered_model", "run_name")},
         folder=Path(hydra.runtime.output_dir),
         choices={group: hydra.runtime.choices[group] for group in ("model", "data", "features")},
+        places=[f"--config-dir={shown(Path(own))}" for own in _typed_folders(hydra)],
         overrides=cast(list[str], OmegaConf.to_container(hydra.overrides.task)),
         config=partial(_as_yaml, cfg),
     )
@@ -197,6 +199,11 @@ def plain(group: DictConfig, *, whole: bool = False) -> dict[str, Any]:
     """Return a section of the configuration as it resolves, which must be `whole` or may lack what is to be given."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(group, resolve=True, throw_on_missing=whole))
     return {str(key): value for key, value in resolved.items()}
+
+
+def _typed_folders(hydra: HydraConf) -> list[str]:
+    """Return the folders of options that --config-dir names."""
+    return [str(one.path) for one in hydra.runtime.config_sources if one.provider == "command-line"]
 
 
 def _as_yaml(cfg: DictConfig, experiment_name: str, registered_model: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from hydra._internal.utils import get_args_parser
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
@@ -99,7 +100,7 @@ def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, A
             with _writing_into(folder):
                 _results.write(study, space, folder=folder, differing=differing)
             winner = chosen(_results.leaders(study)[0])
-            best = _program(space.overrides(winner)) if len(asked) == 1 else None
+            best = _program([*_places(), *space.overrides(winner)]) if len(asked) == 1 else None
             _console.results(study, space, store=store, best=best, notes=warning)
     return winner if best and space.compose(winner).hydra.sweeper.last_job else None  # as its own recipe says
 
@@ -233,6 +234,13 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
+
+
+def _places() -> list[str]:
+    """Return where the command says that its configuration is, which no override does."""
+    given, _ = get_args_parser().parse_known_args(sys.argv[1:])
+    told = {"--config-path": given.config_path, "--config-name": given.config_name, "--config-dir": given.config_dir}
+    return [f"{option}={place}" for option, place in told.items() if place]
 
 
 def _program(arguments: Sequence[str]) -> str:
