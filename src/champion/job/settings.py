@@ -18,7 +18,8 @@ from champion.base.errors import ConfigError
 from champion.base.home import CONF, home, shown
 from champion.base.redaction import redact
 from champion.base.resolvers import is_lacking, register
-from champion.cli.complaint import RECIPES, unpackaged
+from champion.base.words import did_you_mean
+from champion.cli.complaint import RECIPES, is_answer, one_line, unpackaged
 from champion.job import study
 from champion.learning import cores
 
@@ -112,11 +113,15 @@ def compose_run(*overrides: str) -> Settings:
         return read(cfg, hydra)
 
 
-def compose_data(*, features: str, **options: Any) -> Data:
-    """Return what data=csv and an option of `features` say, with other values of these keys."""
+def compose_data(path: str, target: str, *, features: str, options: Mapping[str, Any]) -> Data:
+    """Return what data=csv and an option of `features` say, with other values of their keys; raise ConfigError else."""
     with _composed("data=csv", f"features={features}") as cfg:
-        for key, value in options.items():
-            (cfg.data if key in list(cfg.data) else cfg)[key] = value
+        own = {**dict.fromkeys(map(str, cfg.data), cfg.data), **dict.fromkeys(("task", *SPLIT), cfg)}
+        for key, value in {**options, "path": path, "target": target}.items():
+            if key not in own or (key in options and key in ("path", "target")):
+                hint = did_you_mean(key, own)
+                raise ConfigError(f"{key} is not an option of prepare.{hint} Its options: {', '.join(sorted(own))}.")
+            own[key][key] = value
         return data(cfg)
 
 
@@ -124,8 +129,16 @@ def compose_data(*, features: str, **options: Any) -> Data:
 def _composed(*overrides: str) -> Iterator[DictConfig]:
     home()  # conf/ needs CHAMPION_HOME
     register()
+    if wrong := [one for one in overrides if not isinstance(one, str) or one.startswith("-")]:
+        raise ConfigError(f"overrides are given one by one, as in 'model=xgboost', 'seed=7', but got {wrong[0]!r}.")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        yield compose("config", list(overrides), return_hydra_config=True)
+        try:
+            composed = compose("config", list(overrides), return_hydra_config=True)
+        except Exception as error:
+            if not is_answer(error):
+                raise
+            raise ConfigError(one_line(error)) from error
+        yield composed
 
 
 def read(cfg: DictConfig, hydra: HydraConf) -> Settings:
@@ -134,7 +147,11 @@ def read(cfg: DictConfig, hydra: HydraConf) -> Settings:
     sweep = None if cfg.team.sweep is None else Path(cfg.team.sweep)
     for key, allowed, rule in (
         ("promote", isinstance(cfg.promote, bool), "true or false"),
-        ("team.sweep", sweep is None or sweep.is_dir(), "the folder of a sweep, as in multirun/prices"),
+        (
+            "team.sweep",
+            not sweep or (sweep / "multirun.yaml").is_file(),
+            "the folder of a sweep, as in multirun/prices",
+        ),
         ("team.size", type(cfg.team.size) is int and cfg.team.size > 0, "a whole number from 1"),
     ):
         if not allowed:

@@ -71,11 +71,11 @@ def sweep(
     limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
     address = _address.storage(str(settings.storage), reserved=settings.reserved)
     store = Store(address, str(settings.study_name), settings.grace_period)
-    worker = Worker(task, hydra_context, config, space, store, limits, command="")
+    worker = Worker(task, hydra_context, config, space, store, limits, command="nobody")
     if (winner := _found(worker, folder=folder, notes=notes)) is not None:
-        best = [*space.overrides(winner), *map(str, settings.last_job_overrides)]
-        number = len(store.trials())
-        _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
+        best, number = [*space.overrides(winner), *map(str, settings.last_job_overrides)], len(store.trials())
+        with _told_to_stop(worker):
+            _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
 
 
 def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
