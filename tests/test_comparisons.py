@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 FOLDER = REPOSITORY / "docs" / "comparisons"
 PAGE = (FOLDER / "README.md").read_text()
 SCRIPTS = sorted(FOLDER.glob("*.py"))
-TABLE = REPOSITORY / "src" / "champion" / "datasets" / "california_housing.csv.gz"
+TABLE = REPOSITORY / "src" / "champion" / "data" / "datasets" / "california_housing.csv.gz"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
