@@ -74,8 +74,7 @@ def sweep(
     worker = Worker(task, hydra_context, config, space, store, limits, command="nobody")
     if (winner := _found(worker, folder=folder, notes=notes)) is not None:
         best, number = [*space.overrides(winner), *map(str, settings.last_job_overrides)], len(store.trials())
-        with _told_to_stop(worker):
-            _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
+        _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
 
 
 def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
