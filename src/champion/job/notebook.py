@@ -3,8 +3,7 @@
 Nothing is kept by the steps: neither in MLflow nor in a folder.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +12,6 @@ from typing import Any
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from champion.base.errors import ChampionError, ConfigError, DataError
-from champion.data.task import Task
 from champion.job import settings, stories
 from champion.job.experiment import Outcome as Outcome
 from champion.learning import cores, evaluation, finalist, learner, preparation
@@ -26,7 +23,7 @@ from champion.learning.preparation import Prepared
 def run(*overrides: str) -> Outcome:
     """Do what `python src/train.py` does with these overrides; return its scores, its folds and the fitted model.
 
-    Raises ChampionError for what a user can cause.
+    Raises ChampionError for what a user can cause, and Hydra's exceptions for an override that doesn't fit conf/.
     """
     return stories.run(settings.compose_run(*overrides))
 
@@ -36,31 +33,18 @@ def prepare(table: str | Path | pd.DataFrame, target: str, *, features: str = "p
 
     `options` are keys of conf/data/csv.yaml, or `task`, `seed`, `test_size` and `n_splits`.
     """
-    if not isinstance(table, str | Path | pd.DataFrame):
-        raise ConfigError(f"table must be a DataFrame, or the path of a file, but is a {type(table).__name__}.")
-    if not isinstance(table, pd.DataFrame):
-        return _prepared(str(table), target, features, options)
-    if len(doubled := table.columns[table.columns.duplicated()]):
-        raise DataError(f"The DataFrame has several columns '{doubled[0]}'. Give each column a name of its own.")
     with TemporaryDirectory() as folder:
-        file = str(Path(folder, "table.parquet"))
-        try:
+        if isinstance(table, pd.DataFrame):
+            file = Path(folder, "table.parquet")
             table.to_parquet(file, index=False)
-            found = _prepared(file, target, features, options)
-        except (ChampionError, ValueError, TypeError, NotImplementedError) as error:
-            kind = type(error) if isinstance(error, ChampionError) else DataError
-            raise kind(str(error).replace(f"data.path: {file}", file).replace(file, "the DataFrame")) from error
-    return replace(found, data=replace(found.data, source="a DataFrame"))
-
-
-def _prepared(path: str, target: str, features: str, options: Mapping[str, Any]) -> Prepared:
-    told = settings.compose_data(path, target, features=features, options=options)
-    return preparation.prepare(told.table, told.features, task=told.task, **told.split)
+            table = file
+        told = settings.compose_data(features=features, path=str(table), target=target, **options)
+        return preparation.prepare(told.table, told.features, task=told.task, **told.split)
 
 
 def cross_validate(estimator: BaseEstimator, table: Prepared, *, threads: int | None = None) -> list[Fold]:
     """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows."""
-    task, each = _task(table), partial(cores.one_by_one, threads=threads)
+    task, each = table.train.task, partial(cores.one_by_one, threads=threads)
     return evaluation.cross_validate(learner.for_task(task, estimator), table.folds, task=task, each=each)
 
 
@@ -68,10 +52,4 @@ def fit(
     estimator: BaseEstimator, table: Prepared, folds: Sequence[Fold] = (), *, threads: int | None = None
 ) -> Finalist:
     """Fit on all training rows, with as many rounds as the folds took, and score the rows held out."""
-    return finalist.fit(learner.for_task(_task(table), estimator), table, folds, threads=threads)
-
-
-def _task(table: object) -> Task:
-    if not isinstance(table, Prepared):
-        raise ConfigError(f"table must be what champion.prepare returns, but is a {type(table).__name__}.")
-    return table.train.task
+    return finalist.fit(learner.for_task(table.train.task, estimator), table, folds, threads=threads)

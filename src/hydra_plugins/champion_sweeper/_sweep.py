@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra._internal.utils import get_args_parser
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
@@ -71,9 +70,10 @@ def sweep(
     limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
     address = _address.storage(str(settings.storage), reserved=settings.reserved)
     store = Store(address, str(settings.study_name), settings.grace_period)
-    worker = Worker(task, hydra_context, config, space, store, limits, command="nobody")
+    worker = Worker(task, hydra_context, config, space, store, limits, command="")
     if (winner := _found(worker, folder=folder, notes=notes)) is not None:
-        best, number = [*space.overrides(winner), *map(str, settings.last_job_overrides)], len(store.trials())
+        best = [*space.overrides(winner), *map(str, settings.last_job_overrides)]
+        number = len(store.trials())
         _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
 
 
@@ -99,7 +99,7 @@ def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, A
             with _writing_into(folder):
                 _results.write(study, space, folder=folder, differing=differing)
             winner = chosen(_results.leaders(study)[0])
-            best = _program([*_places(), *space.overrides(winner)]) if len(asked) == 1 else None
+            best = _program(space.overrides(winner)) if len(asked) == 1 else None
             _console.results(study, space, store=store, best=best, notes=warning)
     return winner if best and space.compose(winner).hydra.sweeper.last_job else None  # as its own recipe says
 
@@ -233,13 +233,6 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
-
-
-def _places() -> list[str]:
-    """Return where the command says that its configuration is, which no override does."""
-    given, _ = get_args_parser().parse_known_args(sys.argv[1:])
-    told = {"--config-path": given.config_path, "--config-name": given.config_name, "--config-dir": given.config_dir}
-    return [f"{option}={place}" for option, place in told.items() if place]
 
 
 def _program(arguments: Sequence[str]) -> str:
