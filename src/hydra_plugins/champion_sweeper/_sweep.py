@@ -65,20 +65,24 @@ def sweep(
     notes = [*_notes.outside(space), *_notes.not_followed(space, settings)]
     _settle(space, settings)
     _sampling.rehearse(settings, space, directions=directions(settings.direction))
-    last_job = any(space.compose(point).hydra.sweeper.last_job for point in space.examples())
+    first, *others = [space.compose(point) for point in space.examples()]
+    last_job = any(one.hydra.sweeper.last_job for one in (first, *others))
     deadline = None if settings.timeout is None else began + settings.timeout
     limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
     address = _address.storage(str(settings.storage), reserved=settings.reserved)
     store = Store(address, str(settings.study_name), settings.grace_period)
     worker = Worker(task, hydra_context, config, space, store, limits, command="")
-    if (winner := _found(worker, folder=folder, notes=notes)) is not None:
+    if (winner := _found(worker, first, folder=folder, notes=notes)) is not None:
         best = [*space.overrides(winner), *map(str, settings.last_job_overrides)]
         number = len(store.trials())
         _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
 
 
-def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
-    """Search; leave what was found in the folder, and return the point of the last job, if there is to be one."""
+def _found(worker: Worker, first: DictConfig, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
+    """Search; leave what was found in the folder, and return the point of the last job, if there is to be one.
+
+    `first` is one of the configurations that are searched.
+    """
     space, store, config = worker.space, worker.store, worker.config
     settings, asked = config.hydra.sweeper, directions(config.hydra.sweeper.direction)
     made_with = {"hydra.sweeper.direction": ", ".join(asked), **space.made_with(may_change=settings.may_change)}
@@ -92,7 +96,7 @@ def _found(worker: Worker, *, folder: Path, notes: Sequence[str]) -> dict[str, A
         with _writing_into(folder):
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(config, folder / "multirun.yaml")
-        worker, first = replace(worker, command=command), space.compose(space.examples()[0])
+        worker = replace(worker, command=command)
         with _told_to_stop(worker), _prepared(worker), _context(first, study, folder):
             if not search(worker, folder=folder, notes=[*notes, *warning]):
                 return None
