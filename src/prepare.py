@@ -17,11 +17,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 
-from champion.base.home import REPOSITORY, home
+from champion.base.home import CONF, home
 from champion.cli.complaint import one_line_errors
 from champion.job import settings
 
-CONF = REPOSITORY / "conf"
 PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][\w./:-]*", re.IGNORECASE | re.ASCII)  # needs no quotes
 
 

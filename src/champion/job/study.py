@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from champion.base.words import trial_name
-from hydra_plugins.champion_sweeper import NOT_RANKED, Outage, current_trial, expect_last_job, report, unfinished, waits
+from hydra_plugins.champion_sweeper import NOT_RANKED, current_trial, expect_last_job, report, unfinished, waits
 
 __all__ = [
     "NOT_RANKED",
-    "Outage",
     "expect_last_job",
     "hears",
     "is_running",
@@ -19,7 +18,6 @@ __all__ = [
     "sharing",
     "sweep",
     "tags",
-    "waits",
     "was_pruned",
 ]
 

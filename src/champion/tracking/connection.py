@@ -142,7 +142,7 @@ def refusals_in_one_line(*also: type[Exception]) -> Iterator[None]:
 def _be_patient(wait: float, told: Callable[..., None] | None) -> None:
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < inf:
         raise ConfigError(f"tracking.patience must be a number of seconds from 0, but got {wait!r}.")
-    patience.begin(wait, **({"told": told} if told else {}))
+    patience.begin(wait, told=told)
 
 
 def _check_server(uri: str, *, named: str) -> None:

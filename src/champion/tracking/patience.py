@@ -52,12 +52,12 @@ class _Patience:
 _patience = _Patience()
 
 
-def begin(seconds: float, *, told: Callable[..., None] = _nobody) -> None:
+def begin(seconds: float, *, told: Callable[..., None] | None = None) -> None:
     """Let calls of this process wait out an outage of so many seconds, and `told` hear why and until when: or None."""
     # MLflow's own tries take minutes, in which nobody is told.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for each try
-    _patience.seconds, _patience.told, _patience.since, _patience.is_over = seconds, told, None, False
+    _patience.seconds, _patience.told, _patience.since, _patience.is_over = seconds, told or _nobody, None, False
 
 
 @contextmanager
