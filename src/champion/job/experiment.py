@@ -47,6 +47,7 @@ class Experiment:
     run: Run
     registered_model: str
     objective: str
+    params: Mapping[str, Any]  # what distinguishes it from other runs
 
     @property
     def estimator(self) -> BaseEstimator:
@@ -85,9 +86,9 @@ class Experiment:
     def keep(self, folds: Sequence[Fold], metrics: Mapping[str, float]) -> None:
         """Log what was found, write it down, and show it."""
         self.run.log_metrics(metrics)
-        params = settings.params(self.settings, self.table.train.task)
+        data, advice = self.table.data, self.table.advice
         written = report.write_evaluation(
-            self.run.folder, params=params, data=self.table.data, advice=self.table.advice, folds=folds, metrics=metrics
+            self.run.folder, params=self.params, data=data, advice=advice, folds=folds, metrics=metrics
         )
         self.run.log_files(written)
         console.results(metrics, self.table.train)
@@ -145,9 +146,9 @@ def begin(given: Settings) -> Iterator[Experiment]:
     ) as run:
         if not study.is_running():  # all trials have the same columns
             run.log_files(report.write_columns(run.folder, found))
-        yield Experiment(given, table, run, names[1], objective)
-    served = given.judgement.promote and not study.is_running() and registry.by_alias(names[1])
-    serve = registry.serve_command(names[1]) if served else None
+        yield Experiment(given, table, run, names[1], objective, params)
+        served = given.judgement.promote and not study.is_running() and registry.by_alias(names[1])
+        serve = registry.serve_command(names[1]) if served else None
     console.closing(run, ui=tracking.ui_command(), serve=serve)
 
 
