@@ -6,5 +6,3 @@ from champion.data.dataset import Dataset, Summary
 from champion.data.delimited import Delimited
 from champion.data.loading import load, open_table
 from champion.data.schema import Rows, Schema
-
-__all__ = ["Column", "Columnar", "Dataset", "Delimited", "Rows", "Schema", "Summary", "describe", "load", "open_table"]

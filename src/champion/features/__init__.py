@@ -3,5 +3,3 @@
 from champion.features.numbers import OfNumbers
 from champion.features.recipes import geographic, imputed, named, plain, treatments
 from champion.features.standardised import Standardised
-
-__all__ = ["OfNumbers", "Standardised", "geographic", "imputed", "named", "plain", "treatments"]

@@ -4,22 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from champion.base.words import trial_name
-from hydra_plugins.champion_sweeper import NOT_RANKED, current_trial, expect_last_job, report, unfinished, waits
-
-__all__ = [
-    "NOT_RANKED",
-    "expect_last_job",
-    "hears",
-    "is_running",
-    "link",
-    "name",
-    "remember",
-    "report",
-    "sharing",
-    "sweep",
-    "tags",
-    "was_pruned",
-]
+from hydra_plugins.champion_sweeper import NOT_RANKED, current_trial, expect_last_job, report, unfinished, waits  # noqa: F401
 
 if TYPE_CHECKING:
     from champion.tracking import Whole

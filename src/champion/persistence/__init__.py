@@ -2,5 +2,3 @@
 
 from champion.persistence.files import FILE, TRUSTED_TYPES, code, load, requirements
 from champion.persistence.logged import log_model
-
-__all__ = ["FILE", "TRUSTED_TYPES", "code", "load", "log_model", "requirements"]

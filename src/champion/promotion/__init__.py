@@ -4,5 +4,3 @@ from champion.promotion.decision import Decision, final
 from champion.promotion.rows import write as write_rows
 from champion.promotion.rule import Rule
 from champion.promotion.rule import read as read_rule
-
-__all__ = ["Decision", "Rule", "final", "read_rule", "write_rows"]

@@ -24,37 +24,6 @@ from champion.registry.version import (
 if TYPE_CHECKING:
     from champion.registry.stored import Stored, load, model_mb, try_out
 
-__all__ = [
-    "CHALLENGER",
-    "CHAMPION",
-    "Event",
-    "Stored",
-    "Version",
-    "before",
-    "by_alias",
-    "challenge",
-    "check_name",
-    "describe",
-    "events",
-    "export",
-    "get",
-    "load",
-    "locked",
-    "mirror",
-    "model_mb",
-    "names",
-    "names_with_a_past",
-    "notice",
-    "only",
-    "promote",
-    "promote_command",
-    "register",
-    "serve_command",
-    "train_command",
-    "try_out",
-    "versions",
-]
-
 
 def __getattr__(name: str) -> Any:
     """Import what loads models when it is asked for: it takes a second, which a look at versions spares."""

@@ -3,17 +3,3 @@
 from champion.tracking.connection import connect, connect_chosen, refusals_in_one_line, ui_command
 from champion.tracking.experiment import check_name
 from champion.tracking.run import ALONE, Run, Whole, fetch, start_run, start_sweep
-
-__all__ = [
-    "ALONE",
-    "Run",
-    "Whole",
-    "check_name",
-    "connect",
-    "connect_chosen",
-    "fetch",
-    "refusals_in_one_line",
-    "start_run",
-    "start_sweep",
-    "ui_command",
-]

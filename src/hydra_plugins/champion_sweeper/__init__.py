@@ -17,30 +17,6 @@ if TYPE_CHECKING:
 
     from hydra_plugins.champion_sweeper._halving import FoldHalvingPruner
 
-__all__ = [
-    "LAST_JOB",
-    "NOT_RANKED",
-    "WAITS",
-    "FoldHalvingPruner",
-    "ForkServer",
-    "Outage",
-    "as_typed",
-    "current_trial",
-    "database",
-    "expect_last_job",
-    "fork_server",
-    "goes_on_unheard",
-    "idle_cores",
-    "is_sendable",
-    "load_beside",
-    "report",
-    "running",
-    "start_fork_server",
-    "stops_on_sigterm",
-    "unfinished",
-    "waits",
-]
-
 NOT_RANKED = "not_ranked"  # of a study: why its trials can't be ranked, for people
 LAST_JOB = "last_job"  # of a trial: what the last job takes of it, in seconds, should it have a part in that
 WAITS = "waits"  # of a trial: what it waits for, since when, and until when at most
