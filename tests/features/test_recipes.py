@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -105,7 +105,9 @@ def test_columns_whose_gaps_are_filled_are_known(small: Dataset) -> None:
         ]
     )
     assert features.imputed(other.fit(small.X)) == {"size", "age"}
-    assert features.imputed(recipe(small).fit(small.X)) == set()
+    told = ColumnTransformer([("missing", MissingIndicator(features="all"), ["size"])])
+    for none in (recipe(small), told):
+        assert features.imputed(none.fit(small.X)) == set()
 
 
 def geographic(table: Dataset, **options: object) -> ColumnTransformer:

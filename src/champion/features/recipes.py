@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
@@ -173,4 +174,5 @@ def _words(n_components: int, seed: int) -> BaseEstimator:
 
 def _imputes(transformer: BaseEstimator | str) -> bool:
     steps = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
-    return any(type(step).__module__.startswith("sklearn.impute") for step in steps)
+    fillers = [step for step in steps if type(step).__module__.startswith("sklearn.impute")]
+    return any(not isinstance(step, MissingIndicator) for step in fillers)
