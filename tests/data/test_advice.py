@@ -1,5 +1,7 @@
 """advice.py: what a colleague would say of a table, and what a colleague would not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,6 +32,9 @@ def test_rows_on_both_sides_are_counted(small: Dataset) -> None:
     [note] = advise(table, train, test)
     assert note.startswith(f"{twins} of 80 held-out rows are training rows too")
     assert "data.group" in note
+    named = replace(train, group=pd.Series(range(len(train)), name="owner"))
+    [note] = advise(table, named, test)
+    assert "data.group" not in note
 
 
 @pytest.mark.parametrize("noise", [0, 1e-4])

@@ -54,7 +54,8 @@ def _rare_classes(dataset: Dataset) -> Iterator[str]:
 def _twins(train: Dataset, test: Dataset) -> Iterator[str]:
     twins = int(np.isin(test.row_hashes, train.row_hashes).sum())
     if twins:
-        remedy = "Remove duplicates, or name what rows belong to with data.group"
+        named = "" if train.group is not None else ", or name what rows belong to with data.group"
+        remedy = f"Remove duplicates{named}"
         yield f"{twins:,} of {len(test):,} held-out rows are training rows too, which flatters the scores. {remedy}."
 
 
