@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import skops.io
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -70,3 +70,14 @@ def test_requirements_are_pinned_and_name_the_models_library(small: Dataset) -> 
         pinned = dict(line.split("==") for line in persistence.requirements(model))
         assert {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} <= set(pinned)
         assert ("xgboost" in pinned) == isinstance(estimator, XGBRegressor)
+
+
+def test_module_that_no_index_has_is_no_requirement(small: Dataset) -> None:
+    """A step of somebody's own is refused by its type, when the model is saved, and not by pip."""
+    own = ColumnTransformer([("own", _Own(), ["size"])]).fit(small.X)
+    model = Pipeline([("features", own), ("model", ESTIMATORS[0])])
+    assert not [line for line in persistence.requirements(model) if line.startswith("tests")]
+
+
+class _Own(FunctionTransformer):  # type: ignore[misc]
+    """A transformer of this module's."""

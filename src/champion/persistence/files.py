@@ -2,8 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
@@ -75,7 +75,11 @@ def load(folder: str | Path) -> Pipeline:
 def requirements(model: Pipeline) -> list[str]:
     """Return the pinned requirements that `model` needs to be loaded and to predict, as pip understands them."""
     packages = {"mlflow", "numpy", "pandas", "scikit-learn", "skops"} | _libraries(model) - {"builtins", "champion"}
-    return [f"{package}=={version(package)}" for package in sorted(packages)]
+    found = []
+    for package in sorted(packages):
+        with suppress(PackageNotFoundError):  # somebody's own module, which no index has
+            found.append(f"{package}=={version(package)}")
+    return found
 
 
 @contextmanager
