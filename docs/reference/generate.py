@@ -37,7 +37,9 @@ def explained() -> dict[str, Any]:
 def filled(text: str, *, start: str = "") -> str:
     """Return a paragraph, or an item of a list, in lines of 120 characters."""
     inset, text = " " * len(start), " ".join(text.split())
-    return textwrap.fill(text, 120, initial_indent=start, subsequent_indent=inset, break_on_hyphens=False)
+    return textwrap.fill(
+        text, 120, initial_indent=start, subsequent_indent=inset, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def item(name: object, says: str, *, beside: str = "") -> str:

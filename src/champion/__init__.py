@@ -15,3 +15,6 @@ else:
         from champion.job import notebook
 
         return getattr(notebook, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

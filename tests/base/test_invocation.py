@@ -104,6 +104,20 @@ def test_commands_find_the_repository_from_elsewhere(tmp_path: Path, monkeypatch
     assert invocation.champion("rollback", uri=uri) == f"cd {REPOSITORY} && python -m champion rollback"
 
 
+def test_command_that_was_typed_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run keeps of its command finds the same files from any folder that it is pasted into."""
+    words = ["data.path=my houses.csv", "tracking.uri=http://me:hunter2@mlflow"]
+    monkeypatch.chdir(REPOSITORY)
+    said = "'data.path=my houses.csv' 'tracking.uri=http://me:***@mlflow'"
+    assert invocation.typed(words) == f"python src/train.py {said}"
+    (folder := tmp_path / "my tables").mkdir()
+    monkeypatch.chdir(folder)
+    go, _, command = invocation.typed(words).partition(" && ")
+    assert shlex.split(go) == ["cd", str(folder)]
+    assert command.endswith(f"src/train.py {said}")
+    assert (folder / shlex.split(command)[1]).resolve() == REPOSITORY / "src" / "train.py"
+
+
 def test_password_stays_in_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that needs a password takes it from where the shell has it, and shows it to nobody."""
     uri = "postgresql://me:hunter2@db/mlflow"

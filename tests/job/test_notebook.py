@@ -1,8 +1,17 @@
 """notebook.py: what the page on notebooks calls does what the commands do, and gives back what came of it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+import champion
+from champion.base.errors import ChampionError
 from tests.conftest import REPOSITORY, Home
 from tests.documents import Page
 
@@ -42,3 +51,46 @@ def test_notebook_takes_steps(home: Home, tmp_path: Path) -> None:
     home.run("-c", f"import champion\n{steps}\n{LOOK_AT_STEPS}", check=True, cold=True)
     assert home.statuses() == {}
     assert sorted(file.name for file in home.folder.iterdir()) == ["flats.csv", "mlflow.db"]
+
+
+typed: Any = champion  # as a notebook does, where nobody checks types
+TABLE = pd.DataFrame({"size": range(40), "rooms": [n % 7 for n in range(40)], "rent": range(0, 400, 10)})
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: typed.prepare(TABLE, "rnt"), r"'rnt' is not a column of the DataFrame. Did you mean 'rent'"),
+        (
+            lambda: typed.prepare(TABLE, "rent", drops=["size"]),
+            r"drops is not an option of prepare. Did you mean 'drop'",
+        ),
+        (lambda: typed.prepare(TABLE, "rent", path="x.csv"), r"path is not an option of prepare"),
+        (lambda: typed.prepare(TABLE.head(3), "rent"), r"the DataFrame has 3 rows"),
+        (lambda: typed.prepare(pd.concat([TABLE, TABLE], axis=1), "rent"), r"has several columns 'size'"),
+        (lambda: typed.prepare(TABLE["rent"], "rent"), r"table must be a DataFrame, or the path of a file, but is"),
+        (lambda: typed.prepare(TABLE.assign(z=1j), "rent"), r"z"),
+        (lambda: typed.prepare("nowhere.csv", "rent"), r"data.path: there is no file"),
+        (
+            lambda: typed.cross_validate(Ridge(), TABLE),
+            r"table must be what champion.prepare returns, but is a DataFr",
+        ),
+        (lambda: typed.fit(StandardScaler(), champion.prepare(TABLE, "rent")), r"StandardScaler predicts nothing"),
+        (lambda: typed.run(["model=xgboost"]), r"overrides are given one by one"),
+        (lambda: typed.run("-m"), r"overrides are given one by one"),
+        (lambda: typed.run("model=xgbost"), r"model 'xgbost' is not one of .* Did you mean 'xgboost'"),
+        (lambda: typed.run("modle=xgboost"), r"modle"),
+    ],
+)
+def test_mistakes_in_a_notebook_are_answered(home: Home, call: Callable[[], object], says: str) -> None:
+    """Each is one of our own errors, which says what was meant."""
+    with pytest.raises(ChampionError, match=says):
+        call()
+    assert home.statuses() == {}
+
+
+def test_notebook_shows_what_there_is() -> None:
+    """Completion finds the calls, and a table is shown in a line."""
+    assert {"run", "prepare", "cross_validate", "fit"} <= set(dir(champion))
+    shown = repr(champion.prepare(TABLE, "rent", n_splits=3))
+    assert shown == "<table: 32 rows to train on, 8 held out, 3 folds, to predict rent>"

@@ -62,6 +62,11 @@ def sqlite(file: str | Path, query: Mapping[str, Any] | None = None) -> str:
     return plain if unquote(plain) == plain else url.set(drivername="sqlite+pysqlite").render_as_string()
 
 
+def shown(folder: Path) -> str:
+    """Return a folder as seen from the working directory."""
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+
+
 def other_clone() -> Path | None:
     """Return the source folder of the clone that the working directory is, or None where it is this one, or none."""
     source = Path.cwd() / "src"

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from champion.base.home import REPOSITORY, tracking_uri
@@ -13,6 +14,12 @@ def train(*, uri: str, model: str | None = None) -> str:
     """Return the command that trains into the database or server at `uri`, as that registered `model` if one is."""
     words = [] if uri == tracking_uri() else [override("tracking.uri", redact(uri))]
     return " ".join([_script("src/train.py"), *words, *([override("registered_model", model)] if model else [])])
+
+
+def typed(words: Sequence[str]) -> str:
+    """Return the command that trains with these words, which may name paths seen from the working directory."""
+    go = [] if Path.cwd() == REPOSITORY else ["cd", shlex.quote(str(Path.cwd())), "&&"]
+    return " ".join([*go, _script("src/train.py"), *(shlex.quote(redact(word)) for word in words)])
 
 
 def serve(*, uri: str, model: str | None = None) -> str:

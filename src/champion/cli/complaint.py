@@ -40,7 +40,7 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # what nobody but us can have caused is raised again
-        if WANTS_TRACEBACK or not _is_answer(error):
+        if WANTS_TRACEBACK or not is_answer(error):
             raise
         sys.exit(f"Error: {one_line(error)}")
 
@@ -77,7 +77,7 @@ def unpackaged(name: str) -> str:
     )
 
 
-def _is_answer(error: BaseException) -> bool:
+def is_answer(error: BaseException) -> bool:
     """Tell whether the user caused it: our own answers, and whatever Hydra refuses to compose."""
     frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     from_hydra = frames[-1].partition(".")[0] in ("hydra", "omegaconf", "antlr4")

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from champion.base.home import shown
 from champion.base.words import amount, key, shorten
 from champion.registry import CHALLENGER, CHAMPION, Event, Version
 
@@ -221,8 +221,7 @@ def _time(iso: str) -> str:
 def closing(run: "Run", *, ui: str, serve: str | None) -> None:
     """Print where everything is, and the commands that go on from here; `serve` only where there is a champion."""
     line("run", f"{run.name} in {run.experiment}")
-    folder = run.folder
-    line("files", str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder))
+    line("files", shown(run.folder))
     console.print()
     line("compare", ui)
     if serve:

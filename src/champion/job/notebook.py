@@ -3,7 +3,8 @@
 Nothing is kept by the steps: neither in MLflow nor in a folder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,8 @@ from typing import Any
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from champion.base.errors import ChampionError, ConfigError, DataError
+from champion.data.task import Task
 from champion.job import settings, stories
 from champion.job.experiment import Outcome as Outcome
 from champion.learning import cores, evaluation, finalist, learner, preparation
@@ -23,7 +26,7 @@ from champion.learning.preparation import Prepared
 def run(*overrides: str) -> Outcome:
     """Do what `python src/train.py` does with these overrides; return its scores, its folds and the fitted model.
 
-    Raises ChampionError for what a user can cause, and Hydra's exceptions for an override that doesn't fit conf/.
+    Raises ChampionError for what a user can cause.
     """
     return stories.run(settings.compose_run(*overrides))
 
@@ -33,18 +36,31 @@ def prepare(table: str | Path | pd.DataFrame, target: str, *, features: str = "p
 
     `options` are keys of conf/data/csv.yaml, or `task`, `seed`, `test_size` and `n_splits`.
     """
+    if not isinstance(table, str | Path | pd.DataFrame):
+        raise ConfigError(f"table must be a DataFrame, or the path of a file, but is a {type(table).__name__}.")
+    if not isinstance(table, pd.DataFrame):
+        return _prepared(str(table), target, features, options)
+    if len(doubled := table.columns[table.columns.duplicated()]):
+        raise DataError(f"The DataFrame has several columns '{doubled[0]}'. Give each column a name of its own.")
     with TemporaryDirectory() as folder:
-        if isinstance(table, pd.DataFrame):
-            file = Path(folder, "table.parquet")
+        file = str(Path(folder, "table.parquet"))
+        try:
             table.to_parquet(file, index=False)
-            table = file
-        told = settings.compose_data(features=features, path=str(table), target=target, **options)
-        return preparation.prepare(told.table, told.features, task=told.task, **told.split)
+            found = _prepared(file, target, features, options)
+        except (ChampionError, ValueError, TypeError, NotImplementedError) as error:
+            kind = type(error) if isinstance(error, ChampionError) else DataError
+            raise kind(str(error).replace(f"data.path: {file}", file).replace(file, "the DataFrame")) from error
+    return replace(found, data=replace(found.data, source="a DataFrame"))
+
+
+def _prepared(path: str, target: str, features: str, options: Mapping[str, Any]) -> Prepared:
+    told = settings.compose_data(path, target, features=features, options=options)
+    return preparation.prepare(told.table, told.features, task=told.task, **told.split)
 
 
 def cross_validate(estimator: BaseEstimator, table: Prepared, *, threads: int | None = None) -> list[Fold]:
     """Fit a copy of `estimator` on each fold's training rows and score it on the fold's other rows."""
-    task, each = table.train.task, partial(cores.one_by_one, threads=threads)
+    task, each = _task(table), partial(cores.one_by_one, threads=threads)
     return evaluation.cross_validate(learner.for_task(task, estimator), table.folds, task=task, each=each)
 
 
@@ -52,4 +68,10 @@ def fit(
     estimator: BaseEstimator, table: Prepared, folds: Sequence[Fold] = (), *, threads: int | None = None
 ) -> Finalist:
     """Fit on all training rows, with as many rounds as the folds took, and score the rows held out."""
-    return finalist.fit(learner.for_task(table.train.task, estimator), table, folds, threads=threads)
+    return finalist.fit(learner.for_task(_task(table), estimator), table, folds, threads=threads)
+
+
+def _task(table: object) -> Task:
+    if not isinstance(table, Prepared):
+        raise ConfigError(f"table must be what champion.prepare returns, but is a {type(table).__name__}.")
+    return table.train.task

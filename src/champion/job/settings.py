@@ -1,6 +1,5 @@
 """Reads the configuration, once and whole: what comes after it knows neither Hydra nor conf/, but the records here."""
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from champion.base import invocation
 from champion.base.errors import ConfigError
-from champion.base.home import CONF, home
-from champion.base.redaction import redact
+from champion.base.home import CONF, home, shown
 from champion.base.resolvers import is_lacking, register
-from champion.cli.complaint import RECIPES, unpackaged
+from champion.base.words import did_you_mean
+from champion.cli.complaint import RECIPES, is_answer, one_line, unpackaged
 from champion.job import study
 from champion.learning import cores
 
@@ -80,13 +80,14 @@ class Keeping:
     run_name: str | None
     folder: Path
     choices: Mapping[str, str]  # of model, data and features
+    places: Sequence[str]  # where else options are
     overrides: Sequence[str]
     config: Callable[[str, str], str]
 
     @property
     def command(self) -> str:
         """What was typed."""
-        return redact(shlex.join(["python", "src/train.py", *self.overrides]))
+        return invocation.typed([*self.places, *self.overrides])
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +112,15 @@ def compose_run(*overrides: str) -> Settings:
         return read(cfg, hydra)
 
 
-def compose_data(*, features: str, **options: Any) -> Data:
-    """Return what data=csv and an option of `features` say, with other values of these keys."""
+def compose_data(path: str, target: str, *, features: str, options: Mapping[str, Any]) -> Data:
+    """Return what data=csv and an option of `features` say, with other values of their keys; raise ConfigError else."""
     with _composed("data=csv", f"features={features}") as cfg:
-        for key, value in options.items():
-            (cfg.data if key in list(cfg.data) else cfg)[key] = value
+        own = {**dict.fromkeys(map(str, cfg.data), cfg.data), **dict.fromkeys(("task", *SPLIT), cfg)}
+        for key, value in {**options, "path": path, "target": target}.items():
+            if key not in own or (key in options and key in ("path", "target")):
+                hint = did_you_mean(key, own)
+                raise ConfigError(f"{key} is not an option of prepare.{hint} Its options: {', '.join(sorted(own))}.")
+            own[key][key] = value
         return data(cfg)
 
 
@@ -123,8 +128,16 @@ def compose_data(*, features: str, **options: Any) -> Data:
 def _composed(*overrides: str) -> Iterator[DictConfig]:
     home()  # conf/ needs CHAMPION_HOME
     register()
+    if wrong := [one for one in overrides if not isinstance(one, str) or one.startswith("-")]:
+        raise ConfigError(f"overrides are given one by one, as in 'model=xgboost', 'seed=7', but got {wrong[0]!r}.")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        yield compose("config", list(overrides), return_hydra_config=True)
+        try:
+            composed = compose("config", list(overrides), return_hydra_config=True)
+        except Exception as error:
+            if not is_answer(error):
+                raise
+            raise ConfigError(one_line(error)) from error
+        yield composed
 
 
 def read(cfg: DictConfig, hydra: HydraConf) -> Settings:
@@ -133,7 +146,11 @@ def read(cfg: DictConfig, hydra: HydraConf) -> Settings:
     sweep = None if cfg.team.sweep is None else Path(cfg.team.sweep)
     for key, allowed, rule in (
         ("promote", isinstance(cfg.promote, bool), "true or false"),
-        ("team.sweep", sweep is None or sweep.is_dir(), "the folder of a sweep, as in multirun/prices"),
+        (
+            "team.sweep",
+            not sweep or (sweep / "multirun.yaml").is_file(),
+            "the folder of a sweep, as in multirun/prices",
+        ),
         ("team.size", type(cfg.team.size) is int and cfg.team.size > 0, "a whole number from 1"),
     ):
         if not allowed:
@@ -164,6 +181,7 @@ def _keeping(cfg: DictConfig, hydra: HydraConf) -> Keeping:
         **{key: cfg[key] for key in ("experiment_name", "registered_model", "run_name")},
         folder=Path(hydra.runtime.output_dir),
         choices={group: hydra.runtime.choices[group] for group in ("model", "data", "features")},
+        places=[f"--config-dir={shown(Path(own))}" for own in _typed_folders(hydra)],
         overrides=cast(list[str], OmegaConf.to_container(hydra.overrides.task)),
         config=partial(_as_yaml, cfg),
     )
@@ -197,6 +215,11 @@ def plain(group: DictConfig, *, whole: bool = False) -> dict[str, Any]:
     """Return a section of the configuration as it resolves, which must be `whole` or may lack what is to be given."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(group, resolve=True, throw_on_missing=whole))
     return {str(key): value for key, value in resolved.items()}
+
+
+def _typed_folders(hydra: HydraConf) -> list[str]:
+    """Return the folders of options that --config-dir names."""
+    return [str(one.path) for one in hydra.runtime.config_sources if one.provider == "command-line"]
 
 
 def _as_yaml(cfg: DictConfig, experiment_name: str, registered_model: str) -> str:

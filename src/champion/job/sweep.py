@@ -1,7 +1,6 @@
 """Decides how a sweep is remembered: as one run, whose children the trials are, and which goes on with its study."""
 
 import logging
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from champion.base import invocation
 from champion.base.errors import ConfigError
-from champion.base.redaction import redact
 from champion.base.startup import importing
 from champion.job.settings import check_recipe
 from champion.job.study import ADVICE, BASELINES, NOT_RANKED, RUN, TREATMENTS
@@ -60,7 +59,7 @@ def parent_run(
     experiment, _ = naming.read(*names, data=dataset.name, overrides=sys.argv)
     _check(study, dataset, objective=(chosen := evaluation.objective(objective, dataset.task)), direction=direction)
     study.set_user_attr(FINGERPRINT, dataset.fingerprint)
-    command = redact(shlex.join(["python", *sys.argv]))
+    command = invocation.typed(sys.argv[1:])
     Thread(target=import_module, args=["champion.reporting.page"], daemon=True).start()  # Plotly takes a second
     with tracking.start_sweep(
         experiment,

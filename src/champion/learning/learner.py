@@ -29,6 +29,8 @@ def for_task(task: Task, estimator: BaseEstimator) -> BaseEstimator:
     Raises ConfigError where `estimator` is made for another task.
     """
     own = type(estimator).__name__
+    if not hasattr(estimator, "predict"):
+        raise ConfigError(f"model {own} predicts nothing. Choose a regressor or a classifier.")
     if not task.is_classification:
         if is_classifier(estimator):
             raise ConfigError(f"model {own} tells classes apart, but the task is regression. Choose a regressor.")

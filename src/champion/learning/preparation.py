@@ -14,7 +14,7 @@ from champion.data.memory import give_back
 from champion.learning.pipeline import EncodedFold, Folds
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prepared:
     """The rows of a table to train on and those held out, and each fold of the former as an estimator sees it.
 
@@ -29,6 +29,10 @@ class Prepared:
     features: ColumnTransformer
     folds: Iterable[EncodedFold]
     validation: Sequence[pd.Series]
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.train):,} rows to train on, {len(self.test):,} held out"
+        return f"<{self.data.name}: {rows}, {len(self.validation)} folds, to predict {self.data.target}>"
 
 
 MOST_KEPT = 2**30  # bytes of encoded folds; larger ones are encoded again for each trial
