@@ -252,6 +252,10 @@ def test_last_job_follows_the_promote_of_the_winner(home: Home, table: list[str]
     own = [word for word in table if not word.startswith("promote")]
     done = home.train("--config-dir", str(folder.parent), "-m", *own, "experiment=kept,put_forward", STUDY)
     assert done.returncode == 0, done.stderr
+    typed = f"python src/train.py --config-dir={folder.parent} "
+    assert f"best      {typed}" in done.stdout
+    runs = home.client.search_runs([parent_of(home).info.experiment_id])
+    assert all(run.data.tags["command"].startswith(typed) for run in runs if "trial" in run.data.tags)
     assert study_of(home).best_trial.params == {"experiment": winner}
     promoted = [version.current_stage for version in home.client.search_model_versions("name='houses_predictor'")]
     assert promoted == (["Production"] if winner == "put_forward" else [])

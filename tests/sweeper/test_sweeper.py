@@ -521,6 +521,7 @@ def test_each_recipe_begins_as_it_is_written(recipes: tuple[Path, subprocess.Com
     """The first trial of each is what a single run of it would be, whether its space holds that or not."""
     folder, done = recipes
     assert done.returncode == 0, done.stderr
+    assert re.search(r"^best      python \S*app\.py --config-dir=more '?\+recipe=", done.stdout, flags=re.MULTILINE)
     first, second, *others = trials(folder)
     alone = python.run(APP, "--config-dir", "more", "+recipe=deep", "--cfg", "job", cwd=folder, check=True).stdout
     written = yaml.safe_load((folder / "multirun" / "toy" / "0" / ".hydra" / "config.yaml").read_text())

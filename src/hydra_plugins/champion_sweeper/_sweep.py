@@ -1,7 +1,5 @@
 """Decides what becomes of a `-m` command: its space, its study, the search, and the one job at its end."""
 
-import os
-import shlex
 import sys
 import time
 import warnings
@@ -22,6 +20,7 @@ from optuna.trial import TrialState
 from hydra_plugins.champion_sweeper import (
     NOT_RANKED,
     _address,
+    _command,
     _console,
     _launch,
     _notes,
@@ -73,8 +72,7 @@ def sweep(
     store = Store(address, str(settings.study_name), settings.grace_period)
     worker = Worker(task, hydra_context, config, space, store, limits, command="")
     if (winner := _found(worker, first, folder=folder, notes=notes)) is not None:
-        best = [*space.overrides(winner), *map(str, settings.last_job_overrides)]
-        number = len(store.trials())
+        best, number = [*space.overrides(winner), *map(str, settings.last_job_overrides)], len(store.trials())
         _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
 
 
@@ -103,7 +101,7 @@ def _found(worker: Worker, first: DictConfig, *, folder: Path, notes: Sequence[s
             with _writing_into(folder):
                 _results.write(study, space, folder=folder, differing=differing)
             winner = chosen(_results.leaders(study)[0])
-            best = _program(space.overrides(winner)) if len(asked) == 1 else None
+            best = _command.program([*_command.places(), *space.overrides(winner)]) if len(asked) == 1 else None
             _console.results(study, space, store=store, best=best, notes=warning)
     return winner if best and space.compose(winner).hydra.sweeper.last_job else None  # as its own recipe says
 
@@ -232,15 +230,8 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
         _study.close_lost(store, command=worker.command, ended=_launch.is_local(worker.config))
         done = sum(trial.state.is_finished() for trial in store.counted())
         given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
-        kept = _console.kept(done, _program([*given, f"hydra.sweeper.study_name={typed(store.name)}"]))
+        kept = _console.kept(done, _command.program([*given, f"hydra.sweeper.study_name={typed(store.name)}"]))
         if isinstance(stop, Outage):
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
         raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
-
-
-def _program(arguments: Sequence[str]) -> str:
-    """Return this program's command line with these arguments."""
-    program = sys.argv[0]
-    shown = os.path.relpath(program) if os.path.isabs(program) else program
-    return shlex.join([*(["python"] if program.endswith(".py") else []), shown, *arguments])
