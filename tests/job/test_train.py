@@ -99,8 +99,9 @@ def test_model_that_cannot_be_saved_is_explained_all_the_same(home: Home, tmp_pa
     conf = tmp_path / "model"
     conf.mkdir()
     (conf / "nearest.yaml").write_text("_target_: sklearn.neighbors.KNeighborsRegressor\n")
-    done = home.train(f"--config-dir={tmp_path}", "model=nearest", "data.sample=500", "n_splits=2")
+    done = home.train(f"--config-dir={tmp_path}", "model=nearest", "data.sample=500", "n_splits=2", "team.size=2")
     assert done.returncode == 1
+    assert "note      team.size=2 is of a sweep: with -m " in done.stdout
     assert "The model can't be saved without pickle" in done.stderr
     assert home.statuses() == {"nearest": ["FAILED"]}
     kept = {file.path for file in home.client.list_artifacts(run_of(home, "nearest").info.run_id)}

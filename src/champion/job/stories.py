@@ -21,6 +21,8 @@ EXPLAINED_AND_REGISTERED = 10 if find_spec("shap") else 8  # seconds that a last
 def run(given: Settings) -> Outcome:
     """Cross-validate on the training rows, fit on all of them, score the held-out rows once, put the model forward."""
     with begin(given) as at:
+        if (size := given.judgement.team_size) > 1:
+            console.advice([f"team.size={size} is of a sweep: with -m its best trials may be put forward together."])
         return _conclude(at, at.estimator, at.cross_validate())
 
 
