@@ -234,7 +234,8 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> list[Typed]:
                 printed = servers.enter_context(started(block.text, clone, env, url=url, path=path))
             else:
                 printed = run(block.text, clone, env, ports)
-            typed.append(Typed(block.text, shown, without_port(printed).replace(f"{clone}/", "")))
+            printed = printed.replace(f"={clone}/", "=/home/you/champion/").replace(f"{clone}/", "")
+            typed.append(Typed(block.text, shown, without_port(printed)))
     return typed
 
 
