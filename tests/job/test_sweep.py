@@ -240,6 +240,15 @@ def test_tables_can_be_swept(home: Home, table: list[str]) -> None:
     assert home.client.get_experiment(parent_of(home).info.experiment_id).name == "houses_prediction"
 
 
+def test_sweep_of_another_table_is_no_help(swept: Home, home: Home, table: list[str]) -> None:
+    """Folds of other rows aren't taken; the run fits its own, and says so."""
+    folder = swept.folder / "multirun" / "prices"
+    done = home.train(*table, "model.max_iter=5", f"team.sweep={folder}")
+    assert done.returncode == 0, done.stderr
+    assert f"note      team.sweep={folder} holds no trial of this model, table, features and split" in done.stdout
+    assert "fold 1/" in done.stdout
+
+
 @pytest.mark.parametrize("winner", ["kept", "put_forward"])
 def test_last_job_follows_the_promote_of_the_winner(home: Home, table: list[str], winner: str) -> None:
     """What wins is trained once more and put forward where its own recipe says so, whatever others say."""

@@ -319,6 +319,26 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path, wor
     assert sum(trial.state is TrialState.COMPLETE for trial in trials(tmp_path)) == 6
 
 
+def test_ctrl_c_in_the_last_job_says_how_to_do_it_again(tmp_path: Path) -> None:
+    """Exit 130, no traceback; the command that is shown runs no further trial, and the last job to its end."""
+    own = ("n=1,2", "hydra.sweeper.last_job=true", "hydra.sweeper.study_name=toy")
+    with start(tmp_path, *own, "hydra.sweeper.last_job_overrides=[seconds=30]") as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "multirun/toy/best").is_dir():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    [line] = err.splitlines()
+    assert line.startswith("Stopped after 2 trials, which are kept. Go on with: python ")
+    command = shlex.split(line.partition("Go on with: ")[2])
+    done = sweep(tmp_path, *command[3:], "hydra.sweeper.last_job_overrides=[]")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("a job with x=1.0\n")
+    assert len(trials(tmp_path)) == 2
+
+
 Done: TypeAlias = subprocess.CompletedProcess[str]
 Outage: TypeAlias = tuple[Path, Done, list[FrozenTrial], Done]
 

@@ -41,6 +41,8 @@ def last_job(given: Settings) -> Outcome:
         members = _members(at)
         alone = next((one for one in members if one.model == given.model.options), None)
         if alone is None:
+            other = "holds no trial of this model, table, features and split: folds are fitted anew"
+            console.advice([f"team.sweep={given.judgement.sweep} {other}."])
             return _conclude(at, at.estimator, at.cross_validate())
         return _conclude(at, *(_blend(at, members) or (at.estimator, alone.folds)))
 

@@ -42,7 +42,7 @@ from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store
 from hydra_plugins.champion_sweeper._study import REASON
-from hydra_plugins.champion_sweeper._worker import Worker
+from hydra_plugins.champion_sweeper._worker import STOPPED, Worker
 
 
 @goes_on_unheard()
@@ -73,7 +73,12 @@ def sweep(
     worker = Worker(task, hydra_context, config, space, store, limits, command="")
     if (winner := _found(worker, first, folder=folder, notes=notes)) is not None:
         best, number = [*space.overrides(winner), *map(str, settings.last_job_overrides)], len(store.trials())
-        _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
+        try:
+            _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if (status := getattr(stop, "code", 130)) in STOPPED:
+                print(_kept(store), file=sys.stderr)
+            raise SystemExit(status) from None
 
 
 def _found(worker: Worker, first: DictConfig, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
@@ -226,12 +231,16 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
         with stops_on_sigterm():
             yield
     except (KeyboardInterrupt, SystemExit, Outage) as stop:
-        store = worker.store
-        _study.close_lost(store, command=worker.command, ended=_launch.is_local(worker.config))
-        done = sum(trial.state.is_finished() for trial in store.counted())
-        given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
-        kept = _console.kept(done, _command.program([*given, f"hydra.sweeper.study_name={typed(store.name)}"]))
+        _study.close_lost(worker.store, command=worker.command, ended=_launch.is_local(worker.config))
+        kept = _kept(worker.store)
         if isinstance(stop, Outage):
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
-        raise SystemExit(stop.code if isinstance(stop, SystemExit) else 130) from None
+        raise SystemExit(getattr(stop, "code", 130)) from None
+
+
+def _kept(store: Store) -> str:
+    """Return what is kept of a study, and the command that goes on with it."""
+    done = sum(trial.state.is_finished() for trial in store.counted())
+    given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
+    return _console.kept(done, _command.program([*given, f"hydra.sweeper.study_name={typed(store.name)}"]))
