@@ -308,7 +308,7 @@ OUTSIDE: dict[str, Any] = {
     "n": None,
     "flag": "true",
     "text": "it's '1, 2' {a: b} = \\ $",
-    "nothing": ["null", None, {"a": 0.1}],
+    "nothing": ["null", None, {"a": 0.1}, "Zürich"],
     "behave": "",
 }
 

@@ -21,7 +21,7 @@ def override(key: str, value: str | list[str]) -> str:
 
 def quoted(text: str) -> str:
     """Return text in Hydra's quotes, where it may hold what has a meaning there; conf/ calls it too."""
-    return text if re.fullmatch(r"[\w./-]+", text) else _in_quotes(text)
+    return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else _in_quotes(text)
 
 
 def _in_quotes(text: str) -> str:

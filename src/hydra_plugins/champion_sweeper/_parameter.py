@@ -26,6 +26,7 @@ from optuna.trial import FrozenTrial
 from hydra_plugins.champion_sweeper._errors import SweepError
 
 Numbers: TypeAlias = IntDistribution | FloatDistribution
+PLAIN = re.compile(r"[\w./-]+", re.ASCII)  # text that Hydra's grammar takes without quotes
 OUTSIDE = "outside_space"  # of a trial: values that it was queued with and its space doesn't hold, by their names
 
 
@@ -182,7 +183,7 @@ def _quoted(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)
-    return text if re.fullmatch(r"[\w./-]+", text) and _read(text) == text else QuotedString(text, Quote.single)
+    return text if PLAIN.fullmatch(text) and _read(text) == text else QuotedString(text, Quote.single)
 
 
 def _same(one: Any, other: Any) -> bool:
