@@ -3,7 +3,6 @@
 import argparse
 import runpy
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from champion.base.home import other_clone
@@ -19,14 +18,14 @@ def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
     where = argparse.ArgumentParser(add_help=False)
     only = "registered model (default: the only one with a champion; status shows all)"
-    where.add_argument("--model", metavar="NAME", help=only)
+    where.add_argument("--model", dest="name", metavar="NAME", help=only)
     where.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
     made = argparse.ArgumentParser(prog="python -m champion", description=__doc__)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("status", parents=[where], help="champion, challenger and all versions (default: every model)")
     commands.add_parser("history", parents=[where], help="every change of champion: when, how and why")
     promote = commands.add_parser("promote", parents=[where], help="make a version the champion, whatever a final said")
-    promote.add_argument("version", type=int, metavar="VERSION", help="its number")
+    promote.add_argument("number", type=int, metavar="VERSION", help="its number")
     commands.add_parser("rollback", parents=[where], help="make the one before champion again")
     predict = commands.add_parser(
         "predict", parents=[where], help="score the rows of a file", description=PREDICT, epilog=WRITTEN
@@ -36,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_files(predict: argparse.ArgumentParser) -> None:
-    predict.add_argument("file", metavar="FILE", help="CSV or Parquet, packed by gzip or not, or its http(s) address")
+    predict.add_argument("path", metavar="FILE", help="CSV or Parquet, packed by gzip or not, or its http(s) address")
     predict.add_argument("-o", "--output", metavar="OUT", help=".csv, .csv.gz or .parquet (default: CSV to the screen)")
     which = predict.add_mutually_exclusive_group()
     which.add_argument("--alias", default="champion", help="by the version with this alias (default: %(default)s)")
@@ -55,42 +54,17 @@ def _add_files(predict: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Do what the command line asks for."""
-    options = parser().parse_args()
+    given = vars(parser().parse_args())
     with importing():  # here because it takes seconds, and --help does without
         from champion import tracking
         from champion.cli import commands
 
-    tracking.connect_chosen(options.tracking_uri)
-    prints_rows = options.command == "predict"
-    with tracking.refusals_in_one_line(), nullcontext() if prints_rows else goes_on_unheard():
-        match options.command:
-            case "status":
-                commands.status(options.model)
-            case "history":
-                commands.history(options.model)
-            case "promote":
-                commands.promote(options.model, options.version)
-            case "rollback":
-                commands.rollback(options.model)
-            case "predict":
-                _predict(options)
-
-
-def _predict(options: argparse.Namespace) -> None:
-    from champion.cli import commands
-
-    with stops_on_sigterm():  # which takes the draft away
-        commands.predict(
-            options.file,
-            options.output,
-            name=options.model,
-            version=options.version,
-            alias=options.alias,
-            sep=options.sep,
-            encoding=options.encoding,
-            decimal=options.decimal,
-            missing=options.missing,
-        )
+    tracking.connect_chosen(given.pop("tracking_uri"))
+    command = given.pop("command")
+    # What stops `predict` takes its draft away; its standard output is for rows, whose reader may have seen enough.
+    until_done = stops_on_sigterm() if command == "predict" else goes_on_unheard()
+    with tracking.refusals_in_one_line(), until_done:
+        getattr(commands, command)(**given)
 
 
 def _run(source: Path) -> None:

@@ -85,7 +85,8 @@ def _explained(column: np.ndarray, y: np.ndarray, *, classes: bool) -> float:
 
 def _drift(train: Dataset, test: Dataset) -> Iterator[str]:
     few, many = test.take(_some(len(test))).X, train.take(_some(len(train))).X
-    apart = [str(name) for name in many.columns if name != _name(train.time) and _differ(many[name], few[name])]
+    dated = None if train.time is None else train.time.name
+    apart = [str(name) for name in many.columns if name != dated and _differ(many[name], few[name])]
     if apart:
         said = f"Held-out rows are unlike the training rows in {shorten(apart, limit=5)}"
         yield f"{said}. {_why(train)} expect the scores to move with the next rows."
@@ -121,7 +122,3 @@ def _as_numbers(values: pd.Series) -> np.ndarray:
 def _some(n_rows: int) -> np.ndarray:
     """Return positions of at most so many rows that are looked at, the same ones every time."""
     return np.random.default_rng(0).permutation(n_rows)[:LOOKED_AT]
-
-
-def _name(values: pd.Series | None) -> str | None:
-    return None if values is None else str(values.name)

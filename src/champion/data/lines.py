@@ -52,7 +52,9 @@ def open_rows(source: Source, *, encoding: str, sep: str) -> Iterator[Iterator[R
 def find_encoding(source: Source, encoding: str | None) -> str:
     """Return Python's name for `encoding`, or where there is none, for what the file's first bytes say, or UTF-8."""
     if encoding is None:
-        return _marked(source)
+        with _bytes(source) as stream:
+            start = stream.read(4)
+        return next((name for mark, name in MARKS.items() if start.startswith(mark)), UTF_8)
     try:
         "".encode(encoding)  # which codecs that aren't of text refuse, such as hex
         name = codecs.lookup(encoding).name
@@ -74,12 +76,6 @@ def _numbered(text: Iterable[str], sep: str) -> Iterator[Row]:
         if cells and cells != [END.strip()]:
             yield Row(cells, before + 1, reader.line_num - is_open, is_open)
         before = reader.line_num
-
-
-def _marked(source: Source) -> str:
-    with _bytes(source) as stream:
-        start = stream.read(4)
-    return next((encoding for mark, encoding in MARKS.items() if start.startswith(mark)), UTF_8)
 
 
 @contextmanager

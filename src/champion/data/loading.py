@@ -56,20 +56,8 @@ def load(
         roles.check(file.names, source=source.shown)
         words = Reading("", "", missing=tuple(listed(missing)), decimal=decimal)
         read = _columns(file, roles, words, sample=sample)
-        learned = _learned_from(file, roles, *read, task=task, source=source)
+        learned = _learned_from(file, roles, *read, task=task)
         return Dataset(name=name or source.name, source=source.address, unit=unit or roles.target, **learned)
-
-
-def _features(values: dict[str, pd.Series], columns: Sequence[Column], *, target: str, source: Source) -> pd.DataFrame:
-    """Return the columns that are used as one table, and let go of what they were read from."""
-    used = [column.name for column in columns if column.kind]
-    if not used:
-        left_out = "".join(f" Column '{column.name}' is left out: {column.why}." for column in columns[:3])
-        raise DataError(f"{source.shown} has no column beside the target '{target}' to predict it from.{left_out}")
-    X = pd.DataFrame({name: values[name] for name in used})
-    values.clear()
-    give_back()
-    return X
 
 
 def open_table(source: Source, *, sep: str | None = None, encoding: str | None = None) -> Delimited | Columnar:
@@ -86,16 +74,22 @@ def _learned_from(
     rows: np.ndarray | None,
     *,
     task: str | None,
-    source: Source,
 ) -> dict[str, Any]:
     """Return what a dataset holds beside its names: features, target, and what its rows have of time and groups."""
+    shown = file.source.shown
     where: Where = file.where if rows is None else lambda row: file.where(int(rows[row]))
-    y, chosen = target_column.learnable(values.pop(roles.target), written, task=task, source=source.shown, where=where)
+    y, chosen = target_column.learnable(values.pop(roles.target), written, task=task, source=shown, where=where)
     rows_of = {
         "time": _time(values[roles.time], where) if roles.time else None,
         "group": complete(values[roles.group], where, key="data.group") if roles.group else None,
     }
-    X = _features(values, columns, target=roles.target, source=source)
+    used = [column.name for column in columns if column.kind]
+    if not used:
+        left_out = "".join(f" Column '{column.name}' is left out: {column.why}." for column in columns[:3])
+        raise DataError(f"{shown} has no column beside the target '{roles.target}' to predict it from.{left_out}")
+    X = pd.DataFrame({name: values[name] for name in used})
+    values.clear()  # let go of what the columns were read from
+    give_back()
     return {"X": X, "y": y, "columns": columns, "task": chosen, **rows_of}
 
 

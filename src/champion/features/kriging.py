@@ -14,7 +14,6 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from champion.features.neighbours import OfTarget
-from champion.features.ratios import most_of, with_ratios
 
 REACH = 1.5  # distance at which a third of the likeness is left, in ways to the middle neighbour
 NUGGET = 0.3  # variance of targets at the very same place, as a share of that between places
@@ -54,14 +53,10 @@ class KrigedTarget(OfTarget):
         names = [f"kriged_{self.far:g}{f'_{target}' if len(targets) > 1 else ''}" for target in targets]
         return [*names, f"kriged_{self.far:g}_variance"]
 
-    @property
-    def _fewest(self) -> int:
-        return 2 + most_of(self.pairs)
-
     def _fitted(self, X: pd.DataFrame, y: pd.Series | None) -> np.ndarray:
         """Learn how far is far, too."""
         numbers = super()._fitted(X, y)
-        self.range_ = max(REACH * usual_distance(self._grown, self.n_neighbours), 1e-9)
+        self.range_ = max(REACH * usual_distance(self._tree, self.n_neighbours), 1e-9)
         return numbers
 
     def _learn(self, X: np.ndarray, told: np.ndarray) -> None:
@@ -79,17 +74,6 @@ class KrigedTarget(OfTarget):
     def _placed(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
         kind = _ranked(self._numbers(X)[:, self.chosen_], self.steps_)
         return np.hstack([self._km(X), self.widths_ * kind])
-
-    def _numbers(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
-        return with_ratios(np.asarray(X, dtype=float)[:, 2:], self.pairs)
-
-    @property
-    def _most(self) -> int:
-        return self.n_neighbours
-
-    @property
-    def _n_columns(self) -> int:
-        return int(self.told_.shape[1]) + 1
 
     def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Return targets and variance for distances and positions of neighbours, of shape (n_rows, n_near)."""

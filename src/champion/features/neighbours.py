@@ -6,7 +6,8 @@ own neighbour: what it tells of them is what it will tell of new ones.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from scipy.spatial import KDTree
 from sklearn.utils import Tags
 
 from champion.features.places import OfPlaces
+from champion.features.ratios import divided
 
 AT_ONCE = 512  # rows whose neighbours are looked at together, to need little memory
 
@@ -24,6 +26,8 @@ class Neighbours(OfPlaces):
     The first two columns are latitude and longitude in degrees. `fit_transform` leaves each row itself out; rows at the
     very same place are neighbours like others.
     """
+
+    n_neighbours: Any  # how many are looked at; of several numbers, the largest
 
     def fit(self, X: pd.DataFrame, y: pd.Series | None = None) -> Self:
         """Keep where the rows of `X` (n_rows, n_columns) are, and what is told of them, as of their targets `y`."""
@@ -47,16 +51,6 @@ class Neighbours(OfPlaces):
         self._tree = KDTree(self.places_)
         return numbers
 
-    @property
-    @abstractmethod
-    def _most(self) -> int:
-        """The number of neighbours that are looked at."""
-
-    @property
-    @abstractmethod
-    def _n_columns(self) -> int:
-        """The number of columns that describe a row."""
-
     @abstractmethod
     def _taught(self, X: pd.DataFrame, y: pd.Series | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of training rows, and what they tell their neighbours, of shape (n_rows, n_told)."""
@@ -73,27 +67,31 @@ class Neighbours(OfPlaces):
         """Return where each row is, of shape (n_rows, n_dimensions), in kilometres."""
         return self._km(X)
 
+    def _numbers(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """Return the numbers that follow the place and, behind them, their ratios: (n_rows, n_numbers + n_pairs)."""
+        numbers = np.asarray(X, dtype=float)[:, self.first :]
+        return np.hstack([numbers, divided(numbers, self.pairs)])
+
     def _described(self, X: np.ndarray, *, own: int) -> np.ndarray:
         places = self._placed(X)
-        known = np.isfinite(places).all(axis=1)
-        others = len(self.places_) - own
-        described = np.full((len(places), self._n_columns), np.nan)
-        if known.any() and others > 0:
-            km, near = self._nearest(places[known], min(self._most, others), own=own)
-            parts = [slice(start, start + AT_ONCE) for start in range(0, len(near), AT_ONCE)]
-            described[known] = np.vstack([self._summed_up(km[part], near[part]) for part in parts])
+        known, others = np.isfinite(places).all(axis=1), len(self.places_) - own
+        if not known.any() or others < 1:
+            return np.full((len(places), len(self.get_feature_names_out())), np.nan)
+        km, near = self._nearest(places[known], min(int(np.max(self.n_neighbours)), others), own=own)
+        parts = [slice(start, start + AT_ONCE) for start in range(0, len(near), AT_ONCE)]
+        found = np.vstack([self._summed_up(km[part], near[part]) for part in parts])
+        described = np.full((len(places), found.shape[1]), np.nan)
+        described[known] = found
         return described
 
-    @property
-    def _grown(self) -> KDTree:
+    @cached_property
+    def _tree(self) -> KDTree:
         """The tree by which neighbours are found, grown again when a copy first needs it."""
-        if "_tree" not in self.__dict__:
-            self._tree = KDTree(self.places_)
-        return self._tree
+        return KDTree(self.places_)
 
     def _nearest(self, places: np.ndarray, most: int, *, own: int) -> tuple[np.ndarray, np.ndarray]:
         """Return distances and positions of the nearest training rows, (n_rows, most) each, but for `own` oneself."""
-        km, near = self._grown.query(places, k=range(1, most + own + 1))
+        km, near = self._tree.query(places, k=range(1, most + own + 1))
         if not own:
             return km, near
         oneself = near == np.arange(len(places))[:, None]
@@ -112,7 +110,10 @@ class OfTarget(Neighbours):
 
     def _taught(self, X: pd.DataFrame, y: pd.Series | None) -> tuple[np.ndarray, np.ndarray]:
         numbers, told = self._learned(X, y)
-        return numbers, columns_of_target(told, classes=self.classes)
+        if not self.classes:
+            return numbers, np.asarray(told, dtype=float)[:, None]
+        indicators = pd.get_dummies(pd.Series(told)).to_numpy(dtype=float)
+        return numbers, indicators[:, 1:] if indicators.shape[1] == 2 else indicators
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that there is nothing to learn without a target."""
@@ -141,14 +142,6 @@ class NeighboursTarget(OfTarget):
         ]
         return [*names, "km_to_nearest_neighbour", "km_to_farther_neighbour"]
 
-    @property
-    def _most(self) -> int:
-        return max(self.n_neighbours)
-
-    @property
-    def _n_columns(self) -> int:
-        return int(self.told_.shape[1]) * (len(self.n_neighbours) + 2) + 2
-
     def _summed_up(self, km: np.ndarray, near: np.ndarray) -> np.ndarray:
         targets = self.told_[near]
         middle = min(sorted(self.n_neighbours)[len(self.n_neighbours) // 2], km.shape[1])
@@ -157,11 +150,3 @@ class NeighboursTarget(OfTarget):
         means = [targets[:, :n].mean(axis=1) for n in self.n_neighbours]
         weighted = (weights * middling).sum(axis=1) / weights.sum(axis=1)
         return np.column_stack([*means, weighted, middling.std(axis=1), km[:, 0], km[:, middle - 1]])
-
-
-def columns_of_target(y: np.ndarray, *, classes: bool) -> np.ndarray:
-    """Return a target as numbers: itself, or a 0/1 column for each class, or for the second of two."""
-    if not classes:
-        return np.asarray(y, dtype=float)[:, None]
-    indicators = pd.get_dummies(pd.Series(y)).to_numpy(dtype=float)
-    return indicators[:, 1:] if indicators.shape[1] == 2 else indicators

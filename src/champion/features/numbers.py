@@ -11,11 +11,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 NUMBERS = {"dtype": "float64", "ensure_all_finite": "allow-nan"}
-NO_TARGET = "no_validation"  # as scikit-learn says it
 
 
 class OfNumbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A transformer of columns of numbers, of which any may be missing; it takes no others than those of its `fit`."""
+
+    first = 0  # position of the first number: what comes before is a place
+    pairs: Sequence[tuple[int, int]] = ()  # positions among the numbers, of which there are ratios
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return what the rows of `X` (n_rows, n_features_in_) become.
@@ -37,14 +39,10 @@ class OfNumbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
     def _names(self, given: Sequence[str]) -> list[str]:
         """Name the columns that come out by those that go in."""
 
-    @property
-    def _fewest(self) -> int:
-        """The number of columns that there must be."""
-        return 1
-
-    def _learned(self, X: pd.DataFrame, y: Any = NO_TARGET) -> Any:
+    def _learned(self, X: pd.DataFrame, y: Any = "no_validation") -> Any:
         """Remember the columns of `X` and return its numbers, of shape (n_rows, n_columns); with `y` the target too."""
-        return validate_data(self, X, y, ensure_min_features=self._fewest, **NUMBERS)
+        fewest = max(1, self.first + max((1 + max(pair) for pair in self.pairs), default=0))
+        return validate_data(self, X, y, ensure_min_features=fewest, **NUMBERS)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that gaps are welcome."""

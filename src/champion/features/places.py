@@ -30,9 +30,7 @@ def _named(X: pd.DataFrame, names: Sequence[str], most: float) -> str | None:
 class OfPlaces(OfNumbers):
     """A transformer of latitudes and longitudes, its first two columns, which makes kilometres of degrees."""
 
-    @property
-    def _fewest(self) -> int:
-        return 2
+    first = 2
 
     def _learn_width(self, X: np.ndarray) -> None:
         """Remember how wide a degree of longitude is where the rows lie: as wide as the cosine of their latitude."""

@@ -31,16 +31,6 @@ def divided(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     return found
 
 
-def most_of(pairs: Sequence[tuple[int, int]]) -> int:
-    """Return how many columns there must be for these pairs of positions."""
-    return max((1 + max(pair) for pair in pairs), default=0)
-
-
-def with_ratios(values: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Return the columns and, behind them, the ratios of these pairs, of shape (n_rows, n_columns + n_pairs)."""
-    return np.hstack([values, divided(values, pairs)])
-
-
 def ratio_names(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
     """Name each ratio after its columns, as in rooms_per_household."""
     return [f"{names[one]}_per_{names[other]}" for one, other in pairs]
@@ -66,7 +56,3 @@ class Ratios(OfNumbers):
 
     def _names(self, given: Sequence[str]) -> list[str]:
         return ratio_names(given, self.pairs)
-
-    @property
-    def _fewest(self) -> int:
-        return most_of(self.pairs)

@@ -35,15 +35,18 @@ def plain(train: Dataset, *, max_categories: int | None, text_components: int, s
     """
     _check("max_categories", max_categories, allowed=max_categories is None)
     _check("text_components", text_components)
-    few, many = _by_number(train, max_categories)
+    numbers, categories = train.names(NUMBER), train.names(CATEGORY, BOOLEAN)
+    fractions = [name for name in numbers if train.X[name].dtype.kind == "f"]
+    many = [name for name in categories if max_categories and train.X[name].nunique() > max_categories]
     target_type = "continuous" if train.task.name == REGRESSION else train.task.name
     own_rows_apart = KFold(5, shuffle=True, random_state=seed)
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=max_categories, sparse_output=False, dtype="float32"
     )
     blocks: list[Block] = [
-        *(("as they are" + n, "passthrough", names) for n, names in _by_type(train)),
-        ("0/1 columns", one_hot, few),
+        ("as they are", "passthrough", fractions),  # apart, as columns of one type are passed on without a copy
+        ("as they are 1", "passthrough", [name for name in numbers if name not in fractions]),
+        ("0/1 columns", one_hot, [name for name in categories if name not in many]),
         ("mean of the target", TargetEncoder(target_type=target_type, cv=own_rows_apart), many),
         *((f"parts of the date {n}", _date_parts(), name) for n, name in enumerate(train.names(DATE))),
         *((f"words of the text {n}", _words(text_components, seed), name) for n, name in enumerate(train.names(TEXT))),
@@ -144,20 +147,6 @@ def _check_neighbours(numbers: Sequence[int]) -> None:
         raise ConfigError("features.n_neighbours must list whole numbers, as in [5,15,50], but got [].")
     for number in numbers:
         _check("n_neighbours", number, fewest=1)
-
-
-def _by_number(train: Dataset, max_categories: int | None) -> tuple[list[str], list[str]]:
-    """Return the categories of few values, and those of many."""
-    categories = train.names(CATEGORY, BOOLEAN)
-    many = [name for name in categories if max_categories and train.X[name].nunique() > max_categories]
-    return [name for name in categories if name not in many], many
-
-
-def _by_type(train: Dataset) -> list[tuple[str, list[str]]]:
-    """Return fractions and whole numbers apart, as columns of one type are passed on without a copy."""
-    numbers = train.names(NUMBER)
-    fractions = [name for name in numbers if train.X[name].dtype.kind == "f"]
-    return [("", fractions), (" 1", [name for name in numbers if name not in fractions])]
 
 
 def _date_parts() -> BaseEstimator:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from champion.features.neighbours import Neighbours
-from champion.features.ratios import most_of, ratio_names, with_ratios
+from champion.features.ratios import ratio_names
 
 
 class Surroundings(Neighbours):
@@ -25,24 +25,9 @@ class Surroundings(Neighbours):
         numbers = given[2:]
         return [f"{name}_above_neighbours" for name in (*numbers, *ratio_names(numbers, self.pairs))]
 
-    @property
-    def _fewest(self) -> int:
-        return 2 + most_of(self.pairs)
-
-    @property
-    def _most(self) -> int:
-        return self.n_neighbours
-
-    @property
-    def _n_columns(self) -> int:
-        return int(self.told_.shape[1])
-
     def _taught(self, X: pd.DataFrame, y: pd.Series | None) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG002
         learned = self._learned(X)
         return learned, self._numbers(learned)
-
-    def _numbers(self, X: np.ndarray) -> np.ndarray:
-        return with_ratios(np.asarray(X, dtype=float)[:, 2:], self.pairs)
 
     def _described(self, X: np.ndarray, *, own: int) -> np.ndarray:
         difference: np.ndarray = self._numbers(X) - super()._described(X, own=own)

@@ -1,6 +1,6 @@
 """The steps that every job is made of: prepare, cross-validate, fit, judge, keep, put forward."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,6 @@ from champion.learning.preparation import Prepared
 from champion.reporting import finalist as explained
 from champion.reporting import report
 from champion.tracking import Run
-
-
-def _nobody(score: float, number: int, *, to_come: float) -> None:
-    """Take no notice of a fold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +50,8 @@ class Experiment:
         """What learns, as it is configured."""
         return settings.estimator(self.settings.model.options, self.table.train.task)
 
-    def cross_validate(self, *, told: Callable[..., None] = _nobody) -> list[Fold]:
-        """Fit and score the folds, and show each as it is done.
-
-        Who is `told` hears of its score, its number, and the seconds `to_come` that the others take; it may raise.
-        """
+    def cross_validate(self) -> list[Fold]:
+        """Fit and score the folds; show each when it is done, and tell the study, which may see no use in going on."""
         n_folds, model = self.settings.data.split["n_splits"], self.settings.model
         each, n = cores.side_by_side(self.table.train.X.size, n_folds, cores=model.cores)
         with console.folds(n_folds, self.table.train) as show, chdir(model.folder):
@@ -66,14 +59,14 @@ class Experiment:
             def on_fold(fold: Fold) -> None:
                 show(fold)
                 to_come = fold.fit_seconds * (n_folds - fold.number) / n
-                told(fold.metrics[self.objective.removeprefix("cv_")], fold.number, to_come=to_come)
+                study.report(fold.metrics[self.objective.removeprefix("cv_")], fold.number, to_come=to_come)
 
             task = self.table.train.task
             return evaluation.cross_validate(self.estimator, self.table.folds, task=task, on_fold=on_fold, each=each)
 
     def fit(self, estimator: BaseEstimator, folds: Sequence[Fold]) -> Finalist:
         """Fit on all training rows, with as many rounds as the folds took, and score the rows held out."""
-        explained.get_ready()
+        cores.load_beside(explained.IMPORTS)  # copies of that process explain the model, when it is fitted
         with chdir(self.settings.model.folder):
             return finalist.fit(estimator, self.table, folds, threads=self.settings.model.cores())
 

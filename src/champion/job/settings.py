@@ -176,12 +176,13 @@ def data(cfg: DictConfig) -> Data:
 
 
 def _keeping(cfg: DictConfig, hydra: HydraConf) -> Keeping:
+    typed = [one.path for one in hydra.runtime.config_sources if one.provider == "command-line"]  # by --config-dir
     return Keeping(
         **{key: cfg.tracking[key] for key in ("uri", "artifacts", "patience")},
         **{key: cfg[key] for key in ("experiment_name", "registered_model", "run_name")},
         folder=Path(hydra.runtime.output_dir),
         choices={group: hydra.runtime.choices[group] for group in ("model", "data", "features")},
-        places=[f"--config-dir={shown(Path(own))}" for own in _typed_folders(hydra)],
+        places=[f"--config-dir={shown(Path(path))}" for path in typed],
         overrides=cast(list[str], OmegaConf.to_container(hydra.overrides.task)),
         config=partial(_as_yaml, cfg),
     )
@@ -215,11 +216,6 @@ def plain(group: DictConfig, *, whole: bool = False) -> dict[str, Any]:
     """Return a section of the configuration as it resolves, which must be `whole` or may lack what is to be given."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(group, resolve=True, throw_on_missing=whole))
     return {str(key): value for key, value in resolved.items()}
-
-
-def _typed_folders(hydra: HydraConf) -> list[str]:
-    """Return the folders of options that --config-dir names."""
-    return [str(one.path) for one in hydra.runtime.config_sources if one.provider == "command-line"]
 
 
 def _as_yaml(cfg: DictConfig, experiment_name: str, registered_model: str) -> str:

@@ -29,7 +29,7 @@ def run(given: Settings) -> Outcome:
 def trial(given: Settings) -> Outcome:
     """Cross-validate, telling the study of each fold, which may see no use in going on; keep what was predicted."""
     with begin(given) as at:
-        folds = at.cross_validate(told=study.report)
+        folds = at.cross_validate()
         _tell_study(at, folds)
         team.keep(at.run.folder, folds, model=given.model.options, beside=_beside(at))
         return _kept(at, folds)
@@ -38,11 +38,12 @@ def trial(given: Settings) -> Outcome:
 def last_job(given: Settings) -> Outcome:
     """Take the folds of the best trial, or of a blend of the best where that predicts them better; go on as a run."""
     with begin(given) as at:
-        members = _members(at)
+        table, sweep = at.table, given.judgement.sweep
+        members = team.read(sweep, table.validation, table.train.task, beside=_beside(at)) if sweep else []
         alone = next((one for one in members if one.model == given.model.options), None)
         if alone is None:
             other = "holds no trial of this model, table, features and split: folds are fitted anew"
-            console.advice([f"team.sweep={given.judgement.sweep} {other}."])
+            console.advice([f"team.sweep={sweep} {other}."])
             return _conclude(at, at.estimator, at.cross_validate())
         return _conclude(at, *(_blend(at, members) or (at.estimator, alone.folds)))
 
@@ -64,12 +65,6 @@ def _kept(at: Experiment, folds: Sequence[Fold]) -> Outcome:
     metrics = evaluation.summarise(folds, at.table.train.task)
     at.keep(folds, metrics)
     return Outcome(metrics[at.objective], metrics, folds)
-
-
-def _members(at: Experiment) -> list[Member]:
-    """Return the trials of the sweep whose last job this is."""
-    table, sweep = at.table, at.settings.judgement.sweep
-    return team.read(sweep, table.validation, table.train.task, beside=_beside(at)) if sweep else []
 
 
 def _blend(at: Experiment, members: Sequence[Member]) -> tuple[BaseEstimator, Sequence[Fold]] | None:

@@ -6,7 +6,6 @@ Both are scored as trials are, on the same rows; whether a model is good enough 
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from statistics import pstdev
 
 import numpy as np
@@ -21,7 +20,6 @@ from threadpoolctl import threadpool_limits
 from champion.base.errors import ConfigError
 from champion.data.task import Task
 from champion.learning import evaluation
-from champion.learning.cores import one_by_one
 from champion.learning.evaluation import Fold
 from champion.learning.learner import for_task
 from champion.learning.pipeline import EncodedFold
@@ -89,14 +87,12 @@ def _fewer_rows(fold: EncodedFold) -> EncodedFold:
 
 def _score(estimator: BaseEstimator, fold: EncodedFold, task: Task, *, threads: int | None) -> Fold | None:
     """Return what a fold shows; sums of small matrices are done before a second thread has woken."""
-    each = partial(one_by_one, threads=threads)
     try:
         with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
             warnings.simplefilter("ignore")  # a solver that didn't arrive, sums that overflow: good enough, or left out
-            [scored] = evaluation.cross_validate(estimator, [fold], task=task, each=each)
+            return evaluation.scored(estimator, fold, task=task, threads=threads)
     except (ConfigError, ValueError, TypeError):
         return None
-    return scored
 
 
 def _metrics(folds: list[Fold], task: Task) -> dict[str, float]:

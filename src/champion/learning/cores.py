@@ -82,14 +82,12 @@ class _Spread:
 
     def _alone(self, function: Callable[..., Any], rest: Iterator[Any]) -> Generator[Any]:
         """Do one after the other in this process, while it has one core or there is one left."""
-        left = self.n_jobs
-        while left:
+        for left in range(self.n_jobs, 0, -1):
             if min(have := self.cores(), left) > 1:
                 yield from self._together(function, rest, left=left, have=have)
                 return
             for job in islice(rest, 1):
                 yield function(job, threads=min(have, self.threads))
-            left -= 1
 
     def _together(self, function: Callable[..., Any], rest: Iterator[Any], *, left: int, have: int) -> Generator[Any]:
         """Do all that is left side by side; the last, where they are fewer than the cores, may have all of these."""

@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
-    f1_score,
     mean_absolute_error,
     mean_absolute_percentage_error,
+    precision_recall_fscore_support,
     r2_score,
     roc_auc_score,
     root_mean_squared_error,
@@ -89,20 +89,13 @@ def score(y_true: pd.Series, predicted: np.ndarray, task: Task) -> dict[str, flo
         return {name: float(metric(y_true, predicted)) for name, metric in NUMBERS.items()}
     classes = np.asarray(task.classes)
     chosen = classes[predicted.argmax(axis=1)]
-    of_two = len(classes) == 2
-    f1 = f1_score(
-        y_true,
-        chosen,
-        labels=None if of_two else np.unique(y_true),
-        pos_label=task.positive if of_two else 1,
-        average="binary" if of_two else "macro",
-        zero_division=0.0,
-    )
+    _, recall, f1, n_rows = precision_recall_fscore_support(y_true, chosen, labels=classes, zero_division=0.0)
+    occur = n_rows > 0
     return {
         "log_loss": float(losses(y_true, predicted, task).mean()),
         "accuracy": float(accuracy_score(y_true, chosen)),
-        "balanced_accuracy": _balanced_accuracy(y_true, chosen),
-        "f1": float(f1),
+        "balanced_accuracy": fmean(recall[occur]),
+        "f1": float(f1[-1] if len(classes) == 2 else f1[occur].mean()),
         "roc_auc": _one_against_rest(roc_auc_score, y_true, predicted, task),
         "average_precision": _one_against_rest(average_precision_score, y_true, predicted, task),
     }
@@ -150,7 +143,7 @@ def cross_validate(
     """
     done: list[Fold] = []
     try:
-        with closing(each(partial(_scored, estimator, task=task), folds)) as found:
+        with closing(each(partial(scored, estimator, task=task), folds)) as found:
             for fold in found:
                 done.append(replace(fold, number=len(done) + 1))
                 on_fold(done[-1])
@@ -159,7 +152,7 @@ def cross_validate(
     return done
 
 
-def _scored(estimator: BaseEstimator, fold: EncodedFold, *, task: Task, threads: int | None) -> Fold:
+def scored(estimator: BaseEstimator, fold: EncodedFold, *, task: Task, threads: int | None) -> Fold:
     """Return what a fold shows; which one it is, knows only who goes through them."""
     fitted = fit(estimator, fold.X, fold.y, watch=(fold.X_validation, fold.y_validation), threads=threads)
     predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
@@ -180,12 +173,6 @@ def summarise(folds: Sequence[Fold], task: Task) -> dict[str, float]:
         **({"cv_rounds": fmean(rounds)} if rounds else {}),
         "fit_seconds": sum(fold.fit_seconds for fold in folds),
     }
-
-
-def _balanced_accuracy(y_true: pd.Series, chosen: np.ndarray) -> float:
-    """Return the mean share of each class's rows that are told right; only classes that occur have one."""
-    occur = np.unique(y_true)
-    return fmean(float(np.mean(chosen[(y_true == label).to_numpy()] == label)) for label in occur)
 
 
 def _one_against_rest(metric: Callable[..., float], y_true: pd.Series, predicted: np.ndarray, task: Task) -> float:

@@ -115,8 +115,15 @@ def fit(
     model = clone(model)
     started = time.perf_counter()
     try:
-        encoded = _encoded(model, X, y) if isinstance(model, Pipeline) else X
-        _fit(model[-1] if isinstance(model, Pipeline) else model, encoded, y, watch=watch, threads=threads)
+        told: Target = y
+        learner = model[-1] if isinstance(model, Pipeline) else model
+        if isinstance(learner, Standardised):
+            told = learner.learn(y).standardise(y)
+            watch = watch and (watch[0], learner.standardise(watch[1]))
+            learner.regressor_ = clone(learner.regressor)
+            learner = learner.regressor_
+        encoded = model[:-1].fit_transform(X, told) if isinstance(model, Pipeline) else X  # features see the target
+        _fit(learner, encoded, told, watch=watch, threads=threads)
     except (ValueError, TypeError) as error:
         raise ConfigError(_complaint(bare(model), error)) from error
     seconds = time.perf_counter() - started
@@ -126,20 +133,8 @@ def fit(
     return Fitted(model, seconds, taken)
 
 
-def _encoded(model: Pipeline, X: Rows, y: pd.Series) -> np.ndarray:
-    """Fit the features, some of which say something of the target, and return the rows as numbers."""
-    told = model[-1].learn(y).standardise(y) if isinstance(model[-1], Standardised) else y
-    encoded: np.ndarray = model[:-1].fit_transform(X, told)
-    return encoded
-
-
 def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
     """Fit an estimator, or all those of a vote, and tell the vote what it would have learned by fitting them itself."""
-    if isinstance(model, Standardised):
-        model.regressor_, told = clone(model.regressor), model.learn(y).standardise(y)
-        near = watch and (watch[0], model.standardise(watch[1]))
-        _fit(model.regressor_, X, told, watch=near, threads=threads)
-        return
     estimators, labels = learners(model), None
     if isinstance(model, VotingClassifier):
         labels = LabelEncoder().fit(y)
@@ -160,7 +155,8 @@ def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threa
 
 
 def _fit_learner(estimator: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:
-    key, bounds = _threads_key(estimator), nullcontext()
+    key = next((name for name in ("n_jobs", "thread_count") if name in estimator.get_params()), None)
+    bounds = nullcontext()
     if key:
         openmp = type(estimator).__module__.partition(".")[0] in OPENMP
         estimator.set_params(**{key: threads or (cores.threads(X.size) if openmp else -1)})
@@ -204,11 +200,6 @@ def _aligned(predicted: np.ndarray, known: list[Label], task: Task) -> np.ndarra
         if label in known:
             columns[:, position] = predicted[:, known.index(label)]
     return columns
-
-
-def _threads_key(estimator: BaseEstimator) -> str | None:
-    """Return the parameter that says how many threads an estimator uses, where it has one."""
-    return next((key for key in ("n_jobs", "thread_count") if key in estimator.get_params()), None)
 
 
 @cache

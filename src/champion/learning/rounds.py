@@ -32,7 +32,8 @@ def fit(estimator: BaseEstimator, X: Array, y: Array, *, watch: tuple[Array, Arr
     """Fit on `X` (n_rows, n_features) and `y` (n_rows,) until the rows of `watch`, such a pair too, show no gain."""
     if isinstance(estimator, HISTOGRAM):
         estimator.fit(X, y, X_val=watch[0], y_val=watch[1])
-        del estimator._predictors[_best(estimator) :]  # unlike the others, it predicts by those past it too
+        best = 1 + int(np.argmax(estimator.validation_score_[1:]))  # trees; the first score is that of none
+        del estimator._predictors[best:]  # unlike the others, it predicts by those past it too
     elif _library(estimator) == "lightgbm":
         estimator.fit(X, y, eval_X=watch[0], eval_y=watch[1])
     else:
@@ -56,11 +57,6 @@ def settle(estimator: BaseEstimator, found: Sequence[float] = ()) -> None:
     trees = {key: round(fmean(found)) for key in TREES if found and key in params}
     off = {key: value for key, value in OFF.items() if key in params and _library(estimator) != "catboost"}
     estimator.set_params(**trees, **off)  # CatBoost stops early only where it has rows to watch, and knows no null
-
-
-def _best(estimator: HistGradientBoostingRegressor | HistGradientBoostingClassifier) -> int:
-    """Return after how many trees the rows that were watched were predicted best; their first score is of none."""
-    return 1 + int(np.argmax(estimator.validation_score_[1:]))
 
 
 def _library(estimator: BaseEstimator) -> str:

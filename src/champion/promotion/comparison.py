@@ -73,8 +73,4 @@ def _rmse(losses: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.asarray(np.sqrt(np.mean(losses, axis=axis)))
 
 
-def _log_loss(losses: np.ndarray, axis: int = -1) -> np.ndarray:
-    return np.asarray(np.mean(losses, axis=axis))
-
-
-ERRORS: dict[str, Error] = {"rmse": _rmse, "log_loss": _log_loss}
+ERRORS: dict[str, Error] = {"rmse": _rmse, "log_loss": np.mean}

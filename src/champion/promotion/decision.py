@@ -73,10 +73,8 @@ def final(challenger: Version, finalist: Finalist, *, test: Dataset, rule: Rule,
         if decision.promoted:
             registry.promote(described, how="final", reason=decision.reason)
         else:
-            if decision.successor:
-                registry.promote(
-                    decision.successor, how="final", reason=f"Version {described.version}: {decision.reason}"
-                )
+            if heir := decision.successor:
+                registry.promote(heir, how="final", reason=f"Version {described.version}: {decision.reason}")
             registry.challenge(described)
         registry.export()
     return decision

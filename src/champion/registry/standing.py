@@ -1,13 +1,11 @@
 """Decides where a version stands: aliases are the truth, stages and the tag `champion` mirror them."""
 
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from filelock import FileLock
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from champion.base.home import home
 from champion.registry import history
@@ -70,21 +68,13 @@ def _show(found: ModelVersion, standing: Collection[str], *, was_champion: bool)
             warnings.filterwarnings("ignore", category=FutureWarning, message=".*model registry stages")
             patience.client().transition_model_version_stage(found.name, found.version, stage)
     if CHAMPION in standing and found.tags.get(CHAMPION) != "true":
-        _twice(partial(patience.client().set_model_version_tag, found.name, found.version, CHAMPION, "true"))
+        patience.twice(patience.client().set_model_version_tag, found.name, found.version, CHAMPION, "true")
     elif CHAMPION not in standing and CHAMPION in found.tags:
-        _twice(partial(patience.client().delete_model_version_tag, found.name, found.version, CHAMPION))
+        patience.twice(patience.client().delete_model_version_tag, found.name, found.version, CHAMPION)
 
 
 def _set_alias(version: Version, alias: str) -> None:
-    _twice(partial(patience.client().set_registered_model_alias, version.name, alias, str(version.version)))
-
-
-def _twice(change: Callable[[], None]) -> None:
-    """Try again where MLflow refuses, as it does when another process adds or deletes the same in the same moment."""
-    try:
-        change()
-    except MlflowException:
-        change()
+    patience.twice(patience.client().set_registered_model_alias, version.name, alias, str(version.version))
 
 
 def _stage(standing: Collection[str], *, stood: bool) -> str:

@@ -136,9 +136,11 @@ def names_with_a_past() -> list[str]:
 
     A registry that is shared holds others too, and their stages are none of our business.
     """
-    models = all_registered()
-    ours = [model for model in models if {CHAMPION, CHALLENGER} & set(model.aliases) or _has_history(model)]
-    return [model.name for model in ours]
+    return [
+        model.name
+        for model in all_registered()
+        if {CHAMPION, CHALLENGER} & set(model.aliases) or any(key.startswith(HISTORY) for key in model.tags)
+    ]
 
 
 def all_registered() -> list[RegisteredModel]:
@@ -194,7 +196,3 @@ def _metrics(tags: Mapping[str, str]) -> dict[str, float]:
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: " ".join(value.split())[:LONGEST] for key, value in tags.items()}
-
-
-def _has_history(model: RegisteredModel) -> bool:
-    return any(key.startswith(HISTORY) for key in model.tags)

@@ -10,7 +10,6 @@ from statistics import quantiles
 from typing import Any
 
 import plotly.graph_objects as go
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 from plotly.io import to_html
 
@@ -115,31 +114,21 @@ def parallel(search: Search) -> go.Figure | None:
 
 def _axis(label: str, trials: Sequence[FrozenTrial], search: Search) -> dict[str, Any]:
     """Return the axis of the parameters that are called so."""
-    found: list[Any] = []
-    kinds: list[BaseDistribution] = []
-    for trial in trials:
-        name, own = next(
-            ((name, own) for name, own in chosen(trial).items() if search.labels[name] == label), ("", None)
-        )
-        found.append(NEVER if own is None else own)  # null beside numbers has no place among them
-        kinds += [trial.distributions[name]] if name in trial.distributions else []
-    present = [one for one in found if one is not NEVER]
+    found = [{search.labels[name]: own for name, own in chosen(trial).items()}.get(label) for trial in trials]
+    present = [one for one in found if one is not None]  # null beside numbers has no place among them
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in present):
-        return _words(label, [str(one) for one in found])
-    numbers = [None if one is NEVER else float(one) for one in found]
+        return _words(label, [NEVER if one is None else str(one) for one in found])
+    kinds = [kind for trial in trials for name, kind in trial.distributions.items() if search.labels[name] == label]
     log = any(getattr(kind, "log", False) for kind in kinds) and all(one > 0 for one in present)
+    numbers = [None if one is None else float(one) for one in found]
     return _numbers(label, numbers, log=log, whole=all(isinstance(one, int) for one in present))
 
 
 def _words(label: str, found: Sequence[str]) -> dict[str, Any]:
     words = sorted(set(found), key=lambda word: (word != NEVER, word))
     ticks = {"tickvals": list(range(len(words))), "ticktext": [_short(word) for word in words]}
-    return {
-        "label": _cut(label),
-        "values": [words.index(word) for word in found],
-        "range": [-0.3, len(words) - 0.7],
-        **ticks,
-    }
+    values = [words.index(word) for word in found]
+    return {"label": _cut(label), "values": values, "range": [-0.3, len(words) - 0.7], **ticks}
 
 
 def _numbers(
@@ -156,10 +145,8 @@ def _numbers(
         amount(round(10**place) if whole and log else 10**place if log else int(place) if whole else place)
         for place in places
     ]
-    width = (high - low) or 1.0
-    bottom, top = (
-        (high + 0.04 * width, low - 0.04 * width) if upside_down else (low - 0.04 * width, high + 0.04 * width)
-    )
+    room = 0.04 * ((high - low) or 1.0)
+    bottom, top = (high + room, low - room) if upside_down else (low - room, high + room)
     if len(present) < len(found):
         bottom += 0.15 * (bottom - top)
         places, texts = [bottom, *places], [NEVER, *texts]

@@ -14,11 +14,6 @@ from champion.reporting import explanation, pictures, report
 IMPORTS = (__name__, "matplotlib.figure", "matplotlib.backends.backend_agg", "shap")
 
 
-def get_ready() -> None:
-    """Begin to import what explains, in the process beside this one that copies are made of."""
-    cores.load_beside(IMPORTS)
-
-
 def begin(folder: Path, finalist: Finalist, test: Dataset, *, threads: int | None, seed: int) -> Iterable[Path]:
     """Begin to write into `folder` what explains the model by the held-out rows; yield the files as they are asked for.
 

@@ -33,13 +33,7 @@ def write_evaluation(
         {"number": fold.number, "metrics": fold.metrics, "fit_seconds": fold.fit_seconds, "rounds": fold.rounds}
         for fold in folds
     ]
-    content = {
-        "params": params,
-        "data": asdict(data),
-        "advice": advice,
-        "metrics": metrics,
-        "folds": shown,
-    }
+    content = {"params": params, "data": asdict(data), "advice": advice, "metrics": metrics, "folds": shown}
     (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n")
     file = folder / "evaluation_report.json"
     file.write_text(json.dumps(content, indent=2) + "\n")
@@ -52,16 +46,12 @@ def feature_importance(model: Pipeline, test: Dataset, *, seed: int) -> pd.DataF
     Columns `feature` and `rmse_increase`, in the target's unit, or `log_loss_increase`.
     Source: Breiman, Random Forests, Machine Learning 45 (2001), section 10.
     """
+    scoring = "neg_log_loss" if test.task.is_classification else "neg_root_mean_squared_error"
+    n_rows = min(IMPORTANCE_ROWS, len(test))
     # Threads of scikit-learn that set filters of warnings at the same time leave those of each other behind.
     with warnings.catch_warnings(), parallel_config(backend="threading", n_jobs=-1):
         found = permutation_importance(
-            model,
-            test.X,
-            test.y,
-            scoring="neg_log_loss" if test.task.is_classification else "neg_root_mean_squared_error",
-            n_repeats=1,
-            max_samples=min(IMPORTANCE_ROWS, len(test)),
-            random_state=seed,
+            model, test.X, test.y, scoring=scoring, n_repeats=1, max_samples=n_rows, random_state=seed
         )
     columns = {"feature": test.X.columns, (grows := f"{test.task.metric}_increase"): found.importances_mean}
     return pd.DataFrame(columns).sort_values(grows, ascending=False, ignore_index=True)

@@ -5,6 +5,7 @@ Nothing is escaped here: the page does that.
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,10 +19,7 @@ FEWEST = 10  # complete trials that say which parameters matter
 
 @dataclass(frozen=True)
 class Row:
-    """A trial or a baseline; `place` is a trial's rank, `behind` how far it is from the best, `note` what else to say.
-
-    `full` are the parameters under the names that the study has for them.
-    """
+    """A trial or a baseline; `place` is a trial's rank, `behind` how far it is from the best, `note` what else is."""
 
     name: str
     place: int | None = None
@@ -62,20 +60,14 @@ def against(search: Search) -> list[tuple[str, str, bool]]:
     if not search.ranked:
         return []
     best = value(search.ranked[0])
-    found = []
-    for one in search.baselines:
-        other = search.level(one)
-        is_better = search.sign * best < search.sign * other
-        found.append((one.name, _distance(best, other, search), is_better))
-    return found
+    levels = [(one.name, search.level(one)) for one in search.baselines]
+    return [(name, _distance(best, level, search), search.sign * best < search.sign * level) for name, level in levels]
 
 
 def states(trials: Sequence[FrozenTrial]) -> dict[str, int]:
     """Return how many trials are in which state, the most frequent state first."""
-    words = ["lost" if LOST in one.user_attrs else one.state.name.lower() for one in trials]
-    return {
-        word.replace("fail", "failed"): words.count(word) for word in sorted(set(words), key=lambda w: -words.count(w))
-    }
+    words = Counter("lost" if LOST in one.user_attrs else one.state.name.lower() for one in trials)
+    return {word.replace("fail", "failed"): count for word, count in words.most_common()}
 
 
 def times(trials: Sequence[FrozenTrial]) -> dict[str, str]:

@@ -18,18 +18,7 @@ from starlette.types import ASGIApp
 
 from champion.base.errors import OverloadError, RequestError
 from champion.data import Rows, Schema
-from champion.serving import openapi, payload
-from champion.serving.answer import (
-    Health,
-    Input,
-    ModelCard,
-    Predictions,
-    Refusal,
-    Versions,
-    json,
-    predictions_of,
-    refusal,
-)
+from champion.serving import answer, openapi, payload
 from champion.serving.batch import Batcher
 from champion.serving.body import Reader
 from champion.serving.follow import Follower
@@ -69,7 +58,8 @@ class Server:
             batcher = self._small if rows.n_rows <= self._limits["max_batch_rows"] else self._large
             predictions = await batcher.predict(model, rows)
         self._metrics.count_rows(model.version.version, rows)
-        return json(predictions_of(model.stored.task, predictions), headers={**naming(model.version), **about(rows)})
+        headers = {**naming(model.version), **about(rows)}
+        return answer.json(answer.predictions_of(model.stored.task, predictions), headers=headers)
 
     async def ping(self) -> Response:
         """Say that the server is up."""
@@ -79,19 +69,20 @@ class Server:
         """Say which version is served, and whether that is the one that the registry names."""
         version, trouble = self._follower.current.version, self._follower.trouble
         says = {"status": "behind" if trouble else "ok", "trouble": trouble, "waiting": self._waiting()}
-        return json(says | {"name": version.name, "version": version.version})
+        return answer.json(says | {"name": version.name, "version": version.version})
 
     async def version(self) -> Response:
         """Say what the server is made of."""
         packages = {name: installed(name) for name in ("champion", "mlflow", "scikit-learn")}
-        return json(packages | {"python": platform.python_version()})
+        return answer.json(packages | {"python": platform.python_version()})
 
     async def model(self) -> Response:
         """Describe the model that is served, and the columns that it wants."""
         served = self._follower.current
         task, columns = served.stored.task, served.stored.schema.columns
-        inputs = [Input.of(column).model_dump(exclude_none=True) for column in columns]
-        return json({**asdict(served.version), "task": task.name, "classes": list(task.classes), "inputs": inputs})
+        inputs = [answer.Input.of(column).model_dump(exclude_none=True) for column in columns]
+        card = {**asdict(served.version), "task": task.name, "classes": list(task.classes), "inputs": inputs}
+        return answer.json(card)
 
     async def prometheus(self) -> Response:
         """Tell what was counted, for Prometheus."""
@@ -113,13 +104,13 @@ def create_app(follower: Follower, *, token: str | None, limits: Mapping[str, fl
     metrics = Metrics(follower)
     server = Server(follower, metrics, limits)
     app = FastAPIOffline(title="Champion", redoc_url=None)
-    refusals: Any = {status: {"model": Refusal} for status in (400, 401, 408, 413, 415, 503)}
-    stranger: Any = {401: {"model": Refusal}}
-    app.post("/invocations", response_model=Predictions, responses=refusals)(server.invocations)
+    refusals: Any = {status: {"model": answer.Refusal} for status in (400, 401, 408, 413, 415, 503)}
+    stranger: Any = {401: {"model": answer.Refusal}}
+    app.post("/invocations", response_model=answer.Predictions, responses=refusals)(server.invocations)
     app.get("/ping", response_class=PlainTextResponse)(server.ping)
-    app.get("/health", response_model=Health)(server.health)
-    app.get("/version", response_model=Versions, responses=stranger)(server.version)
-    app.get("/model", response_model=ModelCard, responses=stranger)(server.model)
+    app.get("/health", response_model=answer.Health)(server.health)
+    app.get("/version", response_model=answer.Versions, responses=stranger)(server.version)
+    app.get("/model", response_model=answer.ModelCard, responses=stranger)(server.model)
     app.get("/metrics", response_class=PlainTextResponse, responses=stranger)(server.prometheus)
     app.openapi = lambda: openapi.document(app, follower.current, limits=limits)  # type: ignore[method-assign]
     app.exception_handler(RequestError)(_refuse)
@@ -131,15 +122,15 @@ def create_app(follower: Follower, *, token: str | None, limits: Mapping[str, fl
 
 def _refuse(_request: Request, error: RequestError) -> Response:
     later = {"Retry-After": "1"} if isinstance(error, OverloadError) else None
-    return refusal(str(error), status=error.status, column=error.column, headers=later)
+    return answer.refusal(str(error), status=error.status, column=error.column, headers=later)
 
 
 def _refuse_http(request: Request, error: HTTPException) -> Response:
     """Answer what FastAPI refuses: an unknown address, another method."""
     message = f"{request.method} isn't answered here: {error.detail}. GET /docs shows what is."
-    return refusal(message, status=error.status_code, headers=dict(error.headers or {}))
+    return answer.refusal(message, status=error.status_code, headers=dict(error.headers or {}))
 
 
 def _own_fault(_request: Request, error: Exception) -> Response:
     log.error("A prediction failed", exc_info=error)
-    return refusal("The model failed; the server's log says why.", status=500)
+    return answer.refusal("The model failed; the server's log says why.", status=500)

@@ -76,12 +76,7 @@ def _tables(schema: Schema, max_rows: float) -> dict[str, Any]:
         "Row": {**closed, "properties": cells},
         "Rows": {**many, "items": row},
         "Columns": {**closed, "properties": {name: {**many, "items": cell} for name, cell in cells.items()}},
-        "Split": {
-            "type": "object",
-            "required": ["columns", "data"],
-            "properties": {"columns": {"const": names}, "data": {**many, "items": line}},
-            "additionalProperties": False,
-        },
+        "Split": _closed({"columns": {"const": names}, "data": {**many, "items": line}}),
     }
 
 
@@ -101,15 +96,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 def _forms() -> list[dict[str, Any]]:
     """Return the forms of request, each with the table that reads best in it."""
     tables = {"dataframe_records": "Rows", "dataframe_split": "Split", "inputs": "Columns", "instances": "Rows"}
-    return [
-        {
-            "type": "object",
-            "required": [form],
-            "properties": {form: {"$ref": f"#/components/schemas/{table}"}},
-            "additionalProperties": False,
-        }
-        for form, table in tables.items()
-    ]
+    return [_closed({form: {"$ref": f"#/components/schemas/{table}"}}) for form, table in tables.items()]
 
 
 def _cell(column: Reading) -> dict[str, Any]:

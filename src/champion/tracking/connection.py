@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.rest_utils import http_request
 from requests import HTTPError
-from sqlalchemy import URL, create_engine, inspect
+from sqlalchemy import URL, NullPool, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from champion.base import invocation
@@ -59,7 +58,7 @@ def connect(
     if not isinstance(uri, str) or not uri.strip():
         raise ConfigError(f"tracking.uri must be the address of a database or an MLflow server, but got {uri!r}.")
     if wait is not None:
-        _be_patient(wait, told)
+        patience.begin(wait, told=told)
     first, url = patience.call if told else operator.call, _database(uri, named=named)
     uri = absolute(uri)
     file = Path(str(url.database)) if url and url.get_backend_name() == "sqlite" else None
@@ -139,12 +138,6 @@ def refusals_in_one_line(*also: type[Exception]) -> Iterator[None]:
         raise TrackingError(f"MLflow at '{redact(mlflow.get_tracking_uri())}' refuses: {reason}") from error
 
 
-def _be_patient(wait: float, told: Callable[..., None] | None) -> None:
-    if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < inf:
-        raise ConfigError(f"tracking.patience must be a number of seconds from 0, but got {wait!r}.")
-    patience.begin(wait, told=told)
-
-
 def _check_server(uri: str, *, named: str) -> None:
     """Ask once, where MLflow itself would try again for minutes."""
     try:
@@ -186,11 +179,8 @@ def _check_owner(uri: str, *, named: str) -> None:
 
     MLflow would add its own to them, and then not know their Alembic version.
     """
-    engine = create_engine(uri)
-    try:
-        tables = inspect(engine).get_table_names()
-    finally:
-        engine.dispose()
+    with create_engine(uri, poolclass=NullPool).connect() as connection:
+        tables = inspect(connection).get_table_names()
     if "alembic_version" in tables and "experiments" not in tables:
         kept = "is the database of something else, such as Optuna's studies. Choose another one for MLflow"
         raise TrackingError(f"{named} '{redact(uri)}' {kept}.")

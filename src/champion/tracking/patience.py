@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any, ParamSpec, TypeVar, cast
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.exceptions import RestException
+from mlflow.exceptions import MlflowException, RestException
 
-from champion.base.errors import TrackingError
+from champion.base.errors import ConfigError, TrackingError
 from champion.base.redaction import redact
 from hydra_plugins.champion_sweeper import Outage
 
@@ -54,6 +55,8 @@ _patience = _Patience()
 
 def begin(seconds: float, *, told: Callable[..., None] | None = None) -> None:
     """Let calls of this process wait out an outage of so many seconds, and `told` hear why and until when: or None."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < inf:
+        raise ConfigError(f"tracking.patience must be a number of seconds from 0, but got {seconds!r}.")
     # MLflow's own tries take minutes, in which nobody is told.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for each try
@@ -93,6 +96,14 @@ def call(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
                 _go_on(_patience.since)
             return done
     raise OutageError(f"MLflow at '{_address()}' is away.")
+
+
+def twice(change: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Try again where MLflow refuses, as it does when another process adds or deletes the same in the same moment."""
+    try:
+        change(*args, **kwargs)
+    except MlflowException:
+        change(*args, **kwargs)
 
 
 class _Patient:

@@ -5,8 +5,6 @@ import logging
 import shutil
 import subprocess
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 logging.getLogger("mlflow.utils.git_utils").setLevel(logging.ERROR)
 
 TYPICAL_ROWS = 1000
+
+context_tags = cache(resolve_tags)  # what MLflow itself notes of a process: user, program, commit
 
 _inputs: dict[tuple[str, str, str], DatasetInput] = {}  # the last one
 
@@ -50,13 +50,6 @@ def _commit() -> str:
     return "none"
 
 
-@cache
-def context_tags() -> dict[str, str]:
-    """Return what MLflow itself notes of a process: user, program, commit."""
-    found: dict[str, str] = resolve_tags()
-    return found
-
-
 def dataset_input(data: "Summary", typical: "Dataset") -> DatasetInput:
     """Return what MLflow keeps of the table, made once for the same one.
 
@@ -64,7 +57,9 @@ def dataset_input(data: "Summary", typical: "Dataset") -> DatasetInput:
     """
     known = (data.name, data.source, data.fingerprint)
     if known not in _inputs:
-        with _quiet():
+        with warnings.catch_warnings():  # of MLflow's, two that the user can do nothing about
+            warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")  # of a file's path
+            warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")  # they are meant
             used = mlflow.data.from_pandas(
                 typical.take(np.arange(min(len(typical), TYPICAL_ROWS))).table,
                 source=data.source,
@@ -77,12 +72,3 @@ def dataset_input(data: "Summary", typical: "Dataset") -> DatasetInput:
         _inputs.clear()
         _inputs[known] = DatasetInput(DatasetEntity(**facts), [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
     return _inputs[known]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide two of MLflow's warnings that the user can do nothing about."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")  # of a file's path
-        warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")  # they are meant
-        yield

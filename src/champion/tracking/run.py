@@ -143,7 +143,7 @@ def start_sweep(
         known = {**tags, **provenance(data), **process_tags}
         if run_id is None or not _goes_on(run_id):
             run_id = str(_create(experiment_id, name, known).run_id)
-            _log_table(run_id, dataset_input(data, typical))
+            patience.twice(patience.client().log_inputs, run_id, [dataset_input(data, typical)])
         begun: Future[str] = Future()
         begun.set_result(run_id)
         with _ended(begun):
@@ -164,22 +164,13 @@ def _begin(
     try:
         part_of.link(run_id)
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
-        _log_table(run_id, table)
+        patience.twice(client.log_inputs, run_id, [table])
         with kept_at(started.artifact_uri):
             client.log_text(run_id, redact(config()), "config.yaml")
     except Exception as error:
         _fail(run_id, error, part_of)
         raise
     return run_id
-
-
-def _log_table(run_id: str, table: DatasetInput) -> None:
-    """Log what a run learns from: where another process adds it at the same moment, MLflow finds it the next time."""
-    client = patience.client()
-    try:
-        client.log_inputs(run_id, [table])
-    except MlflowException:
-        client.log_inputs(run_id, [table])
 
 
 def _beside(work: Callable[[], str]) -> Future[str]:

@@ -31,12 +31,8 @@ def __getattr__(name: str) -> Any:
     return FoldHalvingPruner
 
 
-def _never(_: float) -> bool:
-    return False
-
-
 _running: "Trial | None" = None
-_is_over: Callable[[float], bool] = _never
+_is_over: Callable[[float], bool]  # of the trial that is running
 
 
 def current_trial() -> "Trial | None":
@@ -88,7 +84,7 @@ def waits(why: str | None, *, until: float = 0.0) -> None:
 
 
 @contextmanager
-def running(trial: "Trial", *, is_over: Callable[[float], bool] = _never) -> Iterator[None]:
+def running(trial: "Trial", *, is_over: Callable[[float], bool] = lambda _: False) -> Iterator[None]:
     """Make `trial` the current one of this process, for workers.
 
     `is_over` tells whether there is no time left for so many seconds that it still needs.
@@ -98,7 +94,7 @@ def running(trial: "Trial", *, is_over: Callable[[float], bool] = _never) -> Ite
     try:
         yield
     finally:
-        _running, _is_over = None, _never
+        _running = None
 
 
 def as_typed(key: str, value: object, overrides: Sequence[str]) -> str:

@@ -18,15 +18,10 @@ from hydra_plugins.champion_sweeper._journal import own_faults
 LOCKS = ".workers"  # beside the study's file
 
 
-def name() -> str:
-    """Return a name for this process that no other one on any machine has."""
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-
-
 @contextmanager
 def alive(folder: Path | None) -> Iterator[str]:
     """Yield the name under which trials know this worker, and hold its lock in `folder`, where there is one."""
-    own = name()
+    own = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"  # as no other process on any machine
     if folder is None:
         yield own
         return

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from hydra_plugins.champion_sweeper import WAITS, _results
+from hydra_plugins.champion_sweeper import WAITS, _command, _results
 from hydra_plugins.champion_sweeper._address import shown
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._parameter import chosen, typed
@@ -41,7 +41,8 @@ def opening(store: Store, space: Space, *, total: int | None, workers: int, fold
     known = f", {done} of them done" if done else ""
     _line("study", f"{store.name}: {'no end of' if total is None else total} trials{known}, {workers} at a time")
     _line("space", ", ".join(names))
-    _line("files", shortened(folder))
+    here = Path.cwd()
+    _line("files", str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
     for said in notes:
         _line("note", said)
 
@@ -210,9 +211,12 @@ def _run(number: int) -> str:
     return "runs" if number == 1 else "run"
 
 
-def kept(n_done: int, command: str) -> str:
-    """Return what is kept of a search that is stopped, and how to go on."""
-    return f"Stopped after {_trials(n_done)}, which {'is' if n_done == 1 else 'are'} kept. Go on with: {command}"
+def kept(store: Store) -> str:
+    """Return what is kept of a study whose search is stopped, and the command that goes on with it."""
+    done = sum(trial.state.is_finished() for trial in store.counted())
+    given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
+    command = _command.program([*given, f"hydra.sweeper.study_name={typed(store.name)}"])
+    return f"Stopped after {_trials(done)}, which {'is' if done == 1 else 'are'} kept. Go on with: {command}"
 
 
 def score(trial: FrozenTrial) -> str:
@@ -232,11 +236,6 @@ def amount(value: object) -> str:
 def _listed(params: Mapping[str, object]) -> str:
     """Return parameters by the last part of their names, as in `max_depth=6 subsample=0.8`."""
     return " ".join(f"{name.rpartition('.')[2]}={amount(value)}" for name, value in params.items())
-
-
-def shortened(folder: Path) -> str:
-    """Return the folder as seen from the working directory."""
-    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
 def _line(label: str, text: str) -> None:

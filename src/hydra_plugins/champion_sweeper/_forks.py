@@ -18,9 +18,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, cast
 
-_SERVE = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({socket}, {imports!r})"
-_SERVER = "hydra_plugins.champion_sweeper._forked"  # which that is of
-
 NULL = subprocess.DEVNULL
 PATIENCE = 3  # seconds that a fork has to tidy up in, once nobody waits for it
 MOST_BYTES = 1 << 16  # of a message: the names of modules
@@ -51,17 +48,13 @@ class ForkServer:
         """Talk to the one at the other end."""
         self._socket = client
 
-    @staticmethod
-    def is_possible() -> bool:
-        """Tell whether this system copies processes and sends sockets."""
-        return hasattr(os, "fork") and hasattr(socket, "send_fds")
-
     @classmethod
     def start(cls, imports: Sequence[str]) -> "ForkServer":
         """Start one that ends with this process; its imports go on while this process does something else."""
         ours, theirs = socket.socketpair()
         with theirs:
-            code = _SERVE.format(path=sys.path, module=_SERVER, socket=theirs.fileno(), imports=[*imports])
+            work = f"from hydra_plugins.champion_sweeper._forked import serve; serve({theirs.fileno()}, {[*imports]!r})"
+            code = f"import sys; sys.path[:] = {sys.path!r}; {work}"
             process = subprocess.Popen(  # noqa: S603, Python itself
                 [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=NULL, stdout=NULL, stderr=NULL
             )
@@ -206,9 +199,9 @@ def adopt_fork_server(client: socket.socket) -> None:
 
 
 def start_fork_server(imports: Sequence[str]) -> None:
-    """Start the one of this process, where the system knows such things; one that is there imports more."""
+    """Start the one of this process, where the system can fork and send sockets; one that is there imports more."""
     global _server
-    if not load_beside(imports) and ForkServer.is_possible():
+    if not load_beside(imports) and hasattr(os, "fork") and hasattr(socket, "send_fds"):
         _server = ForkServer.start(imports)
 
 

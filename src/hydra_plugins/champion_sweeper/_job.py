@@ -24,8 +24,13 @@ def run(
     """
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = number
-    with _known(config):
+    current = HydraConfig.instance()
+    before = current.cfg
+    current.cfg = config  # type: ignore[assignment]  # `${hydra:…}` is about it, as in a job; Hydra makes a copy
+    try:
         folder = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
+    finally:
+        current.cfg = before
     outcome: list[Any] = []
 
     def recorded(cfg: DictConfig) -> Any:
@@ -44,18 +49,6 @@ def run(
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]
-
-
-@contextmanager
-def _known(config: DictConfig) -> Iterator[None]:
-    """Let `${hydra:…}` be about this configuration, as within a job."""
-    current = HydraConfig.instance()
-    before = current.cfg
-    current.cfg = config  # type: ignore[assignment]  # as Hydra does, but without a copy of it
-    try:
-        yield
-    finally:
-        current.cfg = before
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class Space:
 
         Where files give the space, the first trials are the first points, also those outside it.
         """
-        if not self._finite:
+        if any(one.values is None for one in self._all):
             return None
         first: list[dict[str, Any]] = []
         for params in self.first() if any(branch.parameters for branch in self.branches.values()) else ():
@@ -135,10 +135,6 @@ class Space:
         points = itertools.islice(self._points(), None if limit is None else limit + 1)
         listed = [*first, *(point for point in points if point not in first)]
         return listed if limit is None or len(listed) <= limit else None
-
-    @property
-    def _finite(self) -> bool:
-        return all(parameter.values is not None for parameter in self._all)
 
     def _points(self) -> Iterator[dict[str, Any]]:
         for shared in product(self.parameters):

@@ -19,7 +19,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from hydra_plugins.champion_sweeper import _alive
@@ -55,7 +55,7 @@ class Store:
     @property
     def study_id(self) -> int:
         """The study's number in the storage."""
-        return _study_id(self)
+        return _study(self)._study_id
 
     @property
     def locks(self) -> Path | None:
@@ -63,12 +63,10 @@ class Store:
         file = _file(self.url)
         return Path(file).parent / _alive.LOCKS if file else None
 
-    @contextmanager
-    def alive(self) -> Iterator[str]:
+    def alive(self) -> AbstractContextManager[str]:
         """Show that this process lives, where a lock shows it; yield the name under which trials know it."""
         _ = self.storage  # or it is said that it can't be opened
-        with _alive.alive(self.locks) as name:
-            yield name
+        return _alive.alive(self.locks)
 
     def study(self, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:
         """Open the study, to read it or to run a trial of it."""
@@ -162,11 +160,6 @@ def _file(url: str) -> str | None:
 
 
 @cache
-def _study_id(store: Store) -> int:
-    return store.storage.get_study_id_from_name(store.name)
-
-
-@cache
 def _study(store: Store) -> optuna.Study:
     return optuna.load_study(study_name=store.name, storage=store.storage)
 
@@ -191,12 +184,8 @@ def _check_owner(url: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it names each of its plugins
     from alembic.runtime.migration import MigrationContext
 
-    engine = create_engine(database(url))
-    try:
-        with engine.connect() as connection:
-            heads = MigrationContext.configure(connection).get_current_heads()
-    finally:
-        engine.dispose()
+    with create_engine(database(url), poolclass=NullPool).connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
     if not all(VERSION.fullmatch(head) for head in heads):
         raise taken(url)
 

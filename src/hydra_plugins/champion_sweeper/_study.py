@@ -27,11 +27,8 @@ def create(store: Store, *, directions: Sequence[str], made_with: Mapping[str, s
     Raises SweepError where that one was made with something else than `made_with`.
     """
     try:
-        study = optuna.create_study(
-            study_name=store.name,
-            storage=store.storage,
-            directions=[StudyDirection[direction.upper()] for direction in directions],
-        )
+        better = [StudyDirection[direction.upper()] for direction in directions]
+        study = optuna.create_study(study_name=store.name, storage=store.storage, directions=better)
     except DuplicatedStudyError:
         study = store.study()
         _wait(lambda: MADE_WITH in study.user_attrs, seconds=10)

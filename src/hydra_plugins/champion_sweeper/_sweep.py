@@ -4,7 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,16 @@ from hydra_plugins.champion_sweeper import (
     _reading,
     _results,
     _sampling,
-    _space,
-    _store,
     _study,
 )
 from hydra_plugins.champion_sweeper._errors import Outage, SweepError
 from hydra_plugins.champion_sweeper._limits import Limits, begun
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
-from hydra_plugins.champion_sweeper._parameter import chosen, typed
+from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._settings import check, directions
-from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._space import Space, flat
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
-from hydra_plugins.champion_sweeper._store import Store
+from hydra_plugins.champion_sweeper._store import Store, refusals
 from hydra_plugins.champion_sweeper._study import REASON
 from hydra_plugins.champion_sweeper._worker import STOPPED, Worker
 
@@ -77,7 +75,7 @@ def sweep(
             _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
         except (KeyboardInterrupt, SystemExit) as stop:
             if (status := getattr(stop, "code", 130)) in STOPPED:
-                print(_kept(store), file=sys.stderr)
+                print(_console.kept(store), file=sys.stderr)
             raise SystemExit(status) from None
 
 
@@ -93,14 +91,15 @@ def _found(worker: Worker, first: DictConfig, *, folder: Path, notes: Sequence[s
     warning = _notes.not_ranked(differing)
     if differing:
         settings.pruner = None
-    with _store.refusals(store), store.alive() as command:
+    with refusals(store), store.alive() as command:
         study = _study.create(store, directions=asked, made_with=made_with, command=command)
         study.set_user_attr(NOT_RANKED, warning)
         with _writing_into(folder):
             folder.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(config, folder / "multirun.yaml")
         worker = replace(worker, command=command)
-        with _told_to_stop(worker), _prepared(worker), _context(first, study, folder):
+        held = first.hydra.sweeper.get("context")
+        with _told_to_stop(worker), nullcontext() if held is None else instantiate(held, study, folder):
             if not search(worker, folder=folder, notes=[*notes, *warning]):
                 return None
             with _writing_into(folder):
@@ -122,7 +121,7 @@ def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: Di
     seed = sampler.get("seed") if sampler else None
     space = _reading.read(arguments, loader=loader, compose=compose, seed=seed, searched=searched)
     for point in space.examples():
-        found = _space.flat(space.compose(point))
+        found = flat(space.compose(point))
         if missing := [key for key, value in found.items() if value == "???"]:
             raise SweepError(f"{missing[0]} must be given, as in {missing[0]}=VALUE.")
     return space
@@ -184,15 +183,6 @@ def _work(worker: Worker, n_workers: int) -> None:
             return
 
 
-@contextmanager
-def _prepared(worker: Worker) -> Iterator[None]:
-    """Let no other command wait for this one, should it fail to prepare the study."""
-    try:
-        yield
-    finally:
-        _study.ready(worker.store, worker.command)
-
-
 def _judge(store: Store, limits: Limits) -> None:
     trials = store.counted()
     failed = [trial for trial in trials if trial.state is TrialState.FAIL]
@@ -217,13 +207,6 @@ def _writing_into(folder: Path) -> Iterator[None]:
         raise SweepError(f"hydra.sweep.dir '{folder}' can't be written: {error.strerror or error}.") from error
 
 
-def _context(config: DictConfig, study: optuna.Study, folder: Path) -> AbstractContextManager[Any]:
-    if config.hydra.sweeper.get("context") is None:
-        return nullcontext()
-    held: AbstractContextManager[Any] = instantiate(config.hydra.sweeper.context, study, folder)
-    return held
-
-
 @contextmanager
 def _told_to_stop(worker: Worker) -> Iterator[None]:
     """Answer Ctrl-C, SIGTERM, SIGHUP and an outage: close what was running, and say how to go on."""
@@ -232,15 +215,10 @@ def _told_to_stop(worker: Worker) -> Iterator[None]:
             yield
     except (KeyboardInterrupt, SystemExit, Outage) as stop:
         _study.close_lost(worker.store, command=worker.command, ended=_launch.is_local(worker.config))
-        kept = _kept(worker.store)
+        kept = _console.kept(worker.store)
         if isinstance(stop, Outage):
             raise SweepError(f"{stop} {kept}") from stop
         print(kept, file=sys.stderr)
         raise SystemExit(getattr(stop, "code", 130)) from None
-
-
-def _kept(store: Store) -> str:
-    """Return what is kept of a study, and the command that goes on with it."""
-    done = sum(trial.state.is_finished() for trial in store.counted())
-    given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
-    return _console.kept(done, _command.program([*given, f"hydra.sweeper.study_name={typed(store.name)}"]))
+    finally:  # or another command would wait for this one, should it fail to prepare the study
+        _study.ready(worker.store, worker.command)

@@ -1,7 +1,6 @@
 """Hydra's door to the study: what `-m` does. Light, since Hydra imports it at every start."""
 
 import time
-from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -49,7 +48,7 @@ class StudySweeper(Sweeper):
 
         Raises SweepError for a setting that there isn't, or a name that is none.
         """
-        self.run = partial(_run, task=task_function, hydra_context=hydra_context, config=config)
+        self.context, self.task, self.composed = hydra_context, task_function, config
         settings = config.hydra.sweeper
         if unknown := [name for name in settings if name not in (*DEFAULTS, *INSTANTIATED)]:
             raise SweepError(
@@ -63,7 +62,12 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Search the space of these overrides."""
-        self.run(arguments)
+        from hydra_plugins.champion_sweeper import _launch
+
+        _launch.get_ready(self.composed)
+        from hydra_plugins.champion_sweeper._sweep import sweep  # Optuna takes half a second
+
+        sweep(arguments, task=self.task, hydra_context=self.context, config=self.composed, began=BEGAN)
 
 
 def _read_name(config: DictConfig, name: str) -> None:
@@ -77,15 +81,6 @@ def _read_name(config: DictConfig, name: str) -> None:
     text = DEFAULTS[name] if value is None else as_typed(key, value, OmegaConf.to_container(overrides))  # type: ignore[arg-type]
     config.hydra.sweeper[name] = text
     overrides.append(f"{key}='{text}'")
-
-
-def _run(arguments: list[str], *, task: TaskFunction, hydra_context: HydraContext, config: DictConfig) -> None:
-    from hydra_plugins.champion_sweeper import _launch
-
-    _launch.get_ready(config)
-    from hydra_plugins.champion_sweeper._sweep import sweep  # Optuna takes half a second
-
-    sweep(arguments, task=task, hydra_context=hydra_context, config=config, began=BEGAN)
 
 
 ConfigStore.instance().store(
