@@ -322,7 +322,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path, wor
 def test_ctrl_c_in_the_last_job_says_how_to_do_it_again(tmp_path: Path) -> None:
     """Exit 130, no traceback; the command that is shown runs no further trial, and the last job to its end."""
     own = ("n=1,2", "hydra.sweeper.last_job=true", "hydra.sweeper.study_name=toy")
-    with start(tmp_path, *own, "hydra.sweeper.last_job_overrides=[seconds=30]") as process:
+    with start(tmp_path, *own, "hydra.sweeper.last_job_overrides=['seconds=30']") as process:
         deadline = time.monotonic() + 60
         while not (tmp_path / "multirun/toy/best").is_dir():
             assert time.monotonic() < deadline
