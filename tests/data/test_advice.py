@@ -72,13 +72,14 @@ def test_zero_and_one_as_numbers_are_noticed(small: Dataset) -> None:
     assert "task=binary" in note
 
 
-def test_rare_class_is_noticed() -> None:
+@pytest.mark.parametrize("classes", [("no", "yes"), (0, 1)])
+def test_rare_class_is_noticed(classes: tuple[str | int, ...]) -> None:
     """Where a class is in one row of 200, accuracy says little."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"size": rng.normal(size=2000), "age": rng.normal(size=2000)})
-    y = pd.Series(np.where(np.arange(2000) < 10, "yes", "no"))
-    [note] = said(dataset(X, y, task=classification(("no", "yes"))))
-    assert "class 'yes' has 10 of 2,000 rows (0.50%). Look at average_precision rather than accuracy." in note
+    y = pd.Series(np.where(np.arange(2000) < 10, *reversed(classes)))
+    [note] = said(dataset(X, y, task=classification(classes)))
+    assert f"class {classes[1]!r} has 10 of 2,000 rows (0.50%). Look at average_precision rather than accuracy." in note
 
 
 def test_later_rows_unlike_the_earlier_are_noticed() -> None:

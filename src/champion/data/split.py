@@ -108,7 +108,7 @@ def _check_classes(dataset: Dataset, y: pd.Series) -> None:
     counts = y.value_counts().reindex(list(dataset.task.classes), fill_value=0)
     if (fewest := int(counts.min())) < FEWEST:
         part = "" if len(y) == len(dataset) else "training "
-        has = f"class {counts.idxmin()!r} has {fewest} {part}{'row' if fewest == 1 else 'rows'}"
+        has = f"class {dataset.task.classes[counts.argmin()]!r} has {fewest} {part}{'row' if fewest == 1 else 'rows'}"
         raise DataError(
             f"data.target '{dataset.target}' of {dataset.source}: {has}, and a class needs {FEWEST} training rows."
             " Find more of it, join it with another class, or remove its rows."
