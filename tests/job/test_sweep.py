@@ -121,6 +121,7 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
     [best] = [line for line in lines if line.startswith("best ")]
     assert re.match(r"best      python src/train\.py model=\w+ data\.sample=3000 n_splits=2 model\.", best)
     assert "housing_price_predictor 1 in Production, champion" in text
+    assert f"folds     those of trial_{study_of(swept).best_trial.number}\n" in text
     assert "Warning" not in text
     assert text.index("best  ") < text.index("housing_price_predictor 1")
 

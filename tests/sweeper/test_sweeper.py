@@ -331,8 +331,8 @@ def test_ctrl_c_in_the_last_job_says_how_to_do_it_again(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     [line] = err.splitlines()
-    assert line.startswith("Stopped after 2 trials, which are kept. Go on with: python ")
-    command = shlex.split(line.partition("Go on with: ")[2])
+    assert line.startswith("Stopped in the last job. Do that again with: python ")
+    command = shlex.split(line.partition("again with: ")[2])
     done = sweep(tmp_path, *command[3:], "hydra.sweeper.last_job_overrides=[]")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("a job with x=1.0\n")

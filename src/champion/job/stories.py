@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from sklearn.base import BaseEstimator
 
+from champion import persistence
 from champion.cli import console
 from champion.features import treatments
 from champion.job import settings, study
@@ -45,7 +46,9 @@ def last_job(given: Settings) -> Outcome:
             other = "holds no trial of this model, table, features and split: folds are fitted anew"
             console.advice([f"team.sweep={sweep} {other}."])
             return _conclude(at, at.estimator, at.cross_validate())
-        return _conclude(at, *(_blend(at, members) or (at.estimator, alone.folds)))
+        if (formed := _blend(at, members)) is None:
+            console.line("folds", f"those of {alone.name}")
+        return _conclude(at, *(formed or (at.estimator, alone.folds)))
 
 
 def _conclude(at: Experiment, estimator: BaseEstimator, folds: Sequence[Fold]) -> Outcome:
@@ -58,7 +61,7 @@ def _conclude(at: Experiment, estimator: BaseEstimator, folds: Sequence[Fold]) -
     metrics |= fitted.metrics | {"fit_seconds": metrics["fit_seconds"] + fitted.fit_seconds}
     at.keep(folds, metrics)
     at.put_forward(fitted, files, metrics)
-    return Outcome(metrics[at.objective], metrics, folds, fitted.model)
+    return Outcome(metrics[at.objective], metrics, folds, persistence.with_schema(fitted.model, at.table.train))
 
 
 def _kept(at: Experiment, folds: Sequence[Fold]) -> Outcome:

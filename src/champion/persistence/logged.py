@@ -17,14 +17,19 @@ from champion.persistence.files import TRUSTED_TYPES, code, requirements
 from champion.tracking import patience
 
 
+def with_schema(model: Pipeline, train: Dataset) -> Pipeline:
+    """Return a model fitted on `train` that begins with a step that reads cells as training did."""
+    schema = Schema.of(train, filled=imputed(model.named_steps["features"]))
+    return Pipeline([("schema", schema), *model.steps])
+
+
 def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
     """Save `model`, fitted on `train`, among the models of the run's experiment; return its id.
 
     What is saved begins with a step that reads cells as training did. Raises ModelError where it holds a type that
     isn't trusted.
     """
-    schema = Schema.of(train, filled=imputed(model.named_steps["features"]))
-    whole = Pipeline([("schema", schema), *model.steps])
+    whole = with_schema(model, train)
     experiment_id = patience.client().get_run(run_id).info.experiment_id
     patience.call(mlflow.set_experiment, experiment_id=experiment_id)  # or the model goes to another one
     try:
@@ -39,7 +44,7 @@ def log_model(run_id: str, model: Pipeline, train: Dataset) -> str:
                 serialization_format="skops",
                 skops_trusted_types=TRUSTED_TYPES,
                 signature=_signature(whole, train),
-                input_example=schema.example(train.X[:3]),
+                input_example=whole["schema"].example(train.X[:3]),
                 pip_requirements=requirements(model),
                 code_paths=saved,
             )

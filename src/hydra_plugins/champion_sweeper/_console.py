@@ -211,12 +211,13 @@ def _run(number: int) -> str:
     return "runs" if number == 1 else "run"
 
 
-def kept(store: Store) -> str:
-    """Return what is kept of a study whose search is stopped, and the command that goes on with it."""
+def kept(store: Store, *, last_job: bool = False) -> str:
+    """Return what is kept of a study whose search, or whose last job, is stopped, and the command that goes on."""
     done = sum(trial.state.is_finished() for trial in store.counted())
     given = [argument for argument in sys.argv[1:] if not argument.startswith("hydra.sweeper.study_name=")]
     command = _command.program([*given, f"hydra.sweeper.study_name={typed(store.name)}"])
-    return f"Stopped after {_trials(done)}, which {'is' if done == 1 else 'are'} kept. Go on with: {command}"
+    where = "in the last job" if last_job else f"after {_trials(done)}, which {'is' if done == 1 else 'are'} kept"
+    return f"Stopped {where}. {'Do that again' if last_job else 'Go on'} with: {command}"
 
 
 def score(trial: FrozenTrial) -> str:

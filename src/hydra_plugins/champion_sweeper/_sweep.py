@@ -75,7 +75,7 @@ def sweep(
             _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
         except (KeyboardInterrupt, SystemExit) as stop:
             if (status := getattr(stop, "code", 130)) in STOPPED:
-                print(_console.kept(store), file=sys.stderr)
+                print(_console.kept(store, last_job=True), file=sys.stderr)
             raise SystemExit(status) from None
 
 
