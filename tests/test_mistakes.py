@@ -27,7 +27,7 @@ MISTAKES = {
     "top key": (["sed=3"], "sed is not a key of the config. Did you mean 'seed'?"),
     "brackets": (
         ["data=csv", "data.path=houses (1).csv"],
-        "'data.path=houses (1).csv' is not an override that can be read: some of it has a meaning of its own."
+        "'data.path=houses (1).csv' is not an override that can be read: some of it can't stand as it is."
         " Quotes make it text: \"data.path='houses (1).csv'\".",
     ),
     "dollar": (["data.target=Sale Price ($)"], """Quotes make it text: 'data.target='"'"'Sale Price ($)'"'"''."""),
@@ -59,6 +59,7 @@ MISTAKES = {
     "seed": (["seed=-1"], "seed must be a whole number from 0"),
     "n_splits": (["n_splits=1"], "n_splits must be a whole number from 2 to 16512"),
     "team's sweep": (["team.sweep=nowhere"], "team.sweep must be the folder of a sweep, as in multirun/prices"),
+    "a number for a folder": (["team.sweep=3"], "team.sweep must be the folder of a sweep, as in multirun/prices"),
     "threads": (["threads=0"], "threads must be a whole number from 1"),
     "target": (["data.target=median_house"], "data.target 'median_house' is not a column of"),
     "missing file": (["data.path=nope.csv"], "data.path: there is no file"),
@@ -118,7 +119,7 @@ MISTAKES = {
     ),
     "no name": (
         ["data.sample=500", "registered_model="],
-        "registered_model must be a name, or null for one after the data, but got ''.",
+        "registered_model must be a name, or null for the default, but got ''.",
     ),
     "experiment's name": (
         ["data.sample=500", "experiment_name=.."],

@@ -211,3 +211,13 @@ def test_the_package_shows_what_others_need() -> None:
     """One door: a table is loaded, and its columns are described."""
     assert data.load is load
     assert all(hasattr(data, name) for name in ("Column", "Dataset", "describe"))
+
+
+def test_text_may_look_like_a_number(tmp_path: Path) -> None:
+    """The command line reads data.name=2024 as a number; it is a name all the same."""
+    (tmp_path / "houses.csv").write_text("size5price\n" + "".join(f"{n}5{n}.1\n" for n in (1, 2, 3)))
+    text: Any = [2024, 1000, 5]
+    table = load(str(tmp_path / "houses.csv"), target="price", name=text[0], unit=text[1], sep=text[2])
+    assert (table.name, table.unit, len(table)) == ("2024", "1000", 3)
+    with pytest.raises(ConfigError, match=r"data\.encoding '5' is not known"):
+        load(str(tmp_path / "houses.csv"), target="price", encoding=text[2])

@@ -112,8 +112,9 @@ def test_model_that_cannot_be_saved_is_explained_all_the_same(home: Home, tmp_pa
 @pytest.mark.everything
 def test_model_over_a_limit_is_registered_but_not_served(home: Home) -> None:
     """A first model that is too large is a challenger; nothing is said of serving it."""
-    done = home.train(*SMALL, "promote=true", "final.max_model_mb=0.001")
+    done = home.train(*SMALL, "promote=true", "final.max_model_mb=0.001", "run_name=2024.10", "data.unit=1000")
     assert done.returncode == 0, done.stderr
+    assert "run       2024.10 in housing_price_prediction" in done.stdout  # a name that looks like a number
     assert "housing_price_predictor 1 in Staging, challenger\n          The saved model takes 0." in done.stdout
     assert "python serve.py" not in done.stdout
     known = json.loads((home.folder / "outputs" / "registry.json").read_text())["housing_price_predictor"]

@@ -95,7 +95,7 @@ def _unreadable(error: OverrideParseException) -> str:
     if "NoneType" in reason and value.startswith("choice("):
         return f"{says}. Hydra says: {reason}. Write `{key}={value[7:-1]}`, where null is a value, too."
     listed = [word.strip() for word in value[1:-1].split(",")] if value[0] + value[-1] == "[]" else value
-    remedy = f"some of it has a meaning of its own. Quotes make it text: {override(key, listed)}"
+    remedy = f"some of it can't stand as it is. Quotes make it text: {override(key, listed)}"
     return f"{says}: {remedy}. Hydra says: {reason}."
 
 

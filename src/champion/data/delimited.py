@@ -109,7 +109,7 @@ def open_delimited(source: Source, *, sep: str | None = None, encoding: str | No
     Raises DataError for a file without a header line, and for two columns of one name.
     """
     codec = find_encoding(source, encoding)
-    separator = _separator(source, codec) if sep is None else SPELLED.get(sep, sep)
+    separator = _separator(source, codec) if sep is None else SPELLED.get(str(sep), str(sep))
     if len(separator.encode()) != 1 or separator in '"\r\n':
         raise ConfigError(f"data.sep must be one character such as ';', but got {sep!r}.")
     with open_rows(source, encoding=codec, sep=separator) as rows:

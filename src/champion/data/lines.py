@@ -56,8 +56,8 @@ def find_encoding(source: Source, encoding: str | None) -> str:
             start = stream.read(4)
         return next((name for mark, name in MARKS.items() if start.startswith(mark)), UTF_8)
     try:
-        "".encode(encoding)  # which codecs that aren't of text refuse, such as hex
-        name = codecs.lookup(encoding).name
+        "".encode(str(encoding))  # which codecs that aren't of text refuse, such as hex
+        name = codecs.lookup(str(encoding)).name
     except LookupError as error:
         raise ConfigError(f"data.encoding '{encoding}' is not known. Common ones: utf-8, latin-1, utf-16.") from error
     return UTF_8 if name == "utf-8" else name

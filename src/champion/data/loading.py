@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from champion.base.errors import ConfigError, DataError
+from champion.base.words import key
 from champion.data import target_column
 from champion.data.column import Column, describe
 from champion.data.columnar import Columnar, open_columnar
@@ -57,7 +58,7 @@ def load(
         words = Reading("", "", missing=tuple(listed(missing)), decimal=decimal)
         read = _columns(file, roles, words, sample=sample)
         learned = _learned_from(file, roles, *read, task=task)
-        return Dataset(name=name or source.name, source=source.address, unit=unit or roles.target, **learned)
+        return Dataset(key(name or source.name), source.address, key(unit or roles.target), **learned)
 
 
 def open_table(source: Source, *, sep: str | None = None, encoding: str | None = None) -> Delimited | Columnar:

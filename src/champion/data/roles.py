@@ -65,6 +65,8 @@ def listed(names: Names) -> list[str]:
 
 def _kinds(kinds: Mapping[str, Names]) -> dict[str, str]:
     asked: dict[str, str] = {}
+    if not isinstance(kinds, Mapping):
+        raise ConfigError(f"data.kinds must hold columns by their kind, as in {{category: [zip]}}, but got {kinds!r}.")
     for kind, names in kinds.items():
         if kind not in KINDS:
             raise ConfigError(f"data.kinds.{kind} is not one of {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}")

@@ -127,7 +127,7 @@ def begin(given: Settings) -> Iterator[Experiment]:
     console.advice(table.advice)
     with tracking.start_run(
         names[0],
-        name=keeping.run_name or study.name() or _run_name(params),
+        name=naming.text("run_name", keeping.run_name, keeping.overrides) or study.name() or _run_name(params),
         artifacts=keeping.artifacts,
         folder=keeping.folder,
         data=table.data,

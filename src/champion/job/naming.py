@@ -13,17 +13,18 @@ def read(experiment: object, model: object, *, data: str, overrides: Sequence[st
     `overrides` are the command's: what looks like a number is the text that was typed. Raises ConfigError for what is
     no name, TrackingError and ModelError for one that MLflow would refuse, so that it is said before the work.
     """
-    experiment_name = _text("experiment_name", experiment, overrides) or f"{data}_prediction"
-    registered_model = _text("registered_model", model, overrides) or f"{data}_predictor"
+    experiment_name = text("experiment_name", experiment, overrides) or f"{data}_prediction"
+    registered_model = text("registered_model", model, overrides) or f"{data}_predictor"
     tracking.check_name(experiment_name)
     registry.check_name(registered_model)
     return experiment_name, registered_model
 
 
-def _text(key: str, value: object, overrides: Sequence[str]) -> str | None:
+def text(key: str, value: object, overrides: Sequence[str]) -> str | None:
+    """Return the name that a key holds, None for the default; raise ConfigError for what is none."""
     if value is None:
         return None
     name = as_typed(key, value, overrides) if isinstance(value, int | float) else value
     if not isinstance(name, str) or not name.strip():
-        raise ConfigError(f"{key} must be a name, or null for one after the data, but got {value!r}.")
+        raise ConfigError(f"{key} must be a name, or null for the default, but got {value!r}.")
     return name

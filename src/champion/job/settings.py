@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from champion.base import invocation
-from champion.base.errors import ConfigError
+from champion.base.errors import ChampionError, ConfigError
 from champion.base.home import CONF, home, shown
 from champion.base.resolvers import is_lacking, register
 from champion.base.words import did_you_mean
@@ -77,7 +77,7 @@ class Keeping:
     patience: float
     experiment_name: object
     registered_model: object
-    run_name: str | None
+    run_name: object
     folder: Path
     choices: Mapping[str, str]  # of model, data and features
     places: Sequence[str]  # where else options are
@@ -118,8 +118,8 @@ def compose_data(path: str, target: str, *, features: str, options: Mapping[str,
         own = {**dict.fromkeys(map(str, cfg.data), cfg.data), **dict.fromkeys(("task", *SPLIT), cfg)}
         for key, value in {**options, "path": path, "target": target}.items():
             if key not in own or (key in options and key in ("path", "target")):
-                hint = did_you_mean(key, own)
-                raise ConfigError(f"{key} is not an option of prepare.{hint} Its options: {', '.join(sorted(own))}.")
+                known = sorted(own.keys() - {"path", "target"})
+                raise ConfigError(f"{key} is not an option.{did_you_mean(key, known)} Options: {', '.join(known)}.")
             own[key][key] = value
         return data(cfg)
 
@@ -132,25 +132,21 @@ def _composed(*overrides: str) -> Iterator[DictConfig]:
         raise ConfigError(f"overrides are given one by one, as in 'model=xgboost', 'seed=7', but got {wrong[0]!r}.")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
-            composed = compose("config", list(overrides), return_hydra_config=True)
-        except Exception as error:
-            if not is_answer(error):
+            yield compose("config", list(overrides), return_hydra_config=True)
+        except Exception as error:  # what Hydra refuses, as a command says it
+            if isinstance(error, ChampionError) or not is_answer(error):
                 raise
             raise ConfigError(one_line(error)) from error
-        yield composed
 
 
 def read(cfg: DictConfig, hydra: HydraConf) -> Settings:
     """Return what the configuration says; raise ConfigError, naming the key, for what can't be meant."""
     check_recipe(cfg.get(RECIPES), hydra.runtime.choices.get(RECIPES))
-    sweep = None if cfg.team.sweep is None else Path(cfg.team.sweep)
+    sweep = None if cfg.team.sweep is None else Path(str(cfg.team.sweep))
+    is_sweep = sweep is None or (sweep / "multirun.yaml").is_file()
     for key, allowed, rule in (
         ("promote", isinstance(cfg.promote, bool), "true or false"),
-        (
-            "team.sweep",
-            not sweep or (sweep / "multirun.yaml").is_file(),
-            "the folder of a sweep, as in multirun/prices",
-        ),
+        ("team.sweep", is_sweep, "the folder of a sweep, as in multirun/prices"),
         ("team.size", type(cfg.team.size) is int and cfg.team.size > 0, "a whole number from 1"),
     ):
         if not allowed:

@@ -91,7 +91,8 @@ def _concluded(run: "Run", study: "Study", objective: str, dataset: Dataset, *, 
 def _conclude(run: "Run", study: "Study", objective: str, dataset: Dataset, *, command: str) -> None:
     """Log how the trials have ended, and the report and the results that are left in the run's folder."""
     _write_report(run.folder, study, objective, dataset, command=command)
-    run.close_lost(_failed(study))
+    failed = [one.user_attrs for one in study.get_trials(deepcopy=False) if one.state.name == "FAIL"]
+    run.close_lost({known[RUN] for known in failed if RUN in known})  # those of workers that are gone among them
     run.log_metrics(_metrics(study, objective))
     run.log_files(*sorted(file for name in (REPORT, RESULTS) if (file := run.folder / name).exists()))
 
@@ -127,12 +128,6 @@ def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset
         )
     except Exception as error:  # no sweep loses its end, or its own error, for a report
         logging.getLogger(__name__).warning(f"report.html can't be written: {error}")
-
-
-def _failed(study: "Study") -> set[str]:
-    """Return the runs of trials that have failed, or were given up with their worker."""
-    failed = [one for one in study.get_trials(deepcopy=False) if one.state.name == "FAIL"]
-    return {one.user_attrs[RUN] for one in failed if RUN in one.user_attrs}
 
 
 def _metrics(study: "Study", objective: str) -> dict[str, float]:
