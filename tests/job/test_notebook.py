@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -63,13 +64,17 @@ TABLE = pd.DataFrame({"size": range(40), "rooms": [n % 7 for n in range(40)], "r
         (lambda: typed.prepare(TABLE, "rnt"), r"'rnt' is not a column of the DataFrame. Did you mean 'rent'"),
         (
             lambda: typed.prepare(TABLE, "rent", drops=["size"]),
-            r"drops is not an option of prepare. Did you mean 'drop'",
+            r"drops is not an option. Did you mean 'drop'",
         ),
-        (lambda: typed.prepare(TABLE, "rent", path="x.csv"), r"path is not an option of prepare"),
+        (lambda: typed.prepare(TABLE, "rent", path="x.csv"), r"path is not an option\. Options: decimal, drop"),
         (lambda: typed.prepare(TABLE.head(3), "rent"), r"the DataFrame has 3 rows"),
         (lambda: typed.prepare(pd.concat([TABLE, TABLE], axis=1), "rent"), r"has several columns 'size'"),
         (lambda: typed.prepare(TABLE["rent"], "rent"), r"table must be a DataFrame, or the path of a file, but is"),
         (lambda: typed.prepare(TABLE.assign(z=1j), "rent"), r"z"),
+        (lambda: typed.prepare(TABLE.assign(z=[1, "x"] * 20), "rent"), r"Conversion failed for column z .*'x'"),
+        (lambda: typed.prepare(TABLE.assign(z=[10**30] * 40), "rent"), r"too (large|big)"),
+        (lambda: typed.prepare(TABLE, "rent", kinds=["size"]), r"data.kinds must hold columns by their kind"),
+        (lambda: typed.run("data=csv", "data.path=flats.csv"), r"data.target must be given"),
         (lambda: typed.prepare("nowhere.csv", "rent"), r"data.path: there is no file"),
         (
             lambda: typed.cross_validate(Ridge(), TABLE),
@@ -94,3 +99,17 @@ def test_notebook_shows_what_there_is() -> None:
     assert {"run", "prepare", "cross_validate", "fit"} <= set(dir(champion))
     shown = repr(champion.prepare(TABLE, "rent", n_splits=3))
     assert shown == "<table: 32 rows to train on, 8 held out, 3 folds, to predict rent>"
+
+
+def test_fitted_model_reads_a_table_as_it_was_read() -> None:
+    """A DataFrame as it came, with zoned dates, gaps and categories, is predicted as the rows held out are."""
+    table = TABLE.assign(
+        at=pd.date_range("2024-05-01", periods=40, freq="7h", tz="Europe/Berlin"),
+        beds=pd.array([n % 3 if n % 5 else None for n in range(40)], dtype="Int64"),
+        town=pd.Categorical(["a", "b"] * 20),
+    )
+    table["rent"] = table["at"].dt.tz_convert("UTC").dt.hour + table["size"] + 0.5
+    flats = champion.prepare(table, "rent", n_splits=3)
+    fitted = champion.fit(ExtraTreesRegressor(20, random_state=1), flats)
+    raw = fitted.model.predict(table.drop(columns="rent").loc[flats.test.X.index])
+    assert raw.tolist() == fitted.model.predict(flats.test.X).tolist() == fitted.predicted.tolist()

@@ -21,6 +21,7 @@ from champion.learning import cores, evaluation, finalist, learner, preparation
 from champion.learning.evaluation import Fold
 from champion.learning.finalist import Finalist
 from champion.learning.preparation import Prepared
+from champion.persistence import with_schema
 
 
 def run(*overrides: str) -> Outcome:
@@ -47,9 +48,10 @@ def prepare(table: str | Path | pd.DataFrame, target: str, *, features: str = "p
         try:
             table.to_parquet(file, index=False)
             found = _prepared(file, target, features, options)
-        except (ChampionError, ValueError, TypeError, NotImplementedError) as error:
+        except (ChampionError, ValueError, TypeError, OverflowError, NotImplementedError) as error:
             kind = type(error) if isinstance(error, ChampionError) else DataError
-            raise kind(str(error).replace(f"data.path: {file}", file).replace(file, "the DataFrame")) from error
+            said = ": ".join(map(str, reversed(error.args)))  # Arrow's last one names the column
+            raise kind(said.replace(f"data.path: {file}", file).replace(file, "the DataFrame")) from error
     return replace(found, data=replace(found.data, source="a DataFrame"))
 
 
@@ -67,8 +69,12 @@ def cross_validate(estimator: BaseEstimator, table: Prepared, *, threads: int | 
 def fit(
     estimator: BaseEstimator, table: Prepared, folds: Sequence[Fold] = (), *, threads: int | None = None
 ) -> Finalist:
-    """Fit on all training rows, with as many rounds as the folds took, and score the rows held out."""
-    return finalist.fit(learner.for_task(_task(table), estimator), table, folds, threads=threads)
+    """Fit on all training rows, with as many rounds as the folds took, and score the rows held out.
+
+    The model reads a DataFrame as the table was read.
+    """
+    found = finalist.fit(learner.for_task(_task(table), estimator), table, folds, threads=threads)
+    return replace(found, model=with_schema(found.model, table.train))
 
 
 def _task(table: object) -> Task:
