@@ -173,11 +173,9 @@ def explain(model: Pipeline, test: Dataset, *, seed: int) -> Shap | None:
         warnings.simplefilter("ignore")  # shap's of matplotlib and of its own past, LightGBM's of columns without names
         try:
             from shap import TreeExplainer
-        except ImportError:
-            return None
-        try:
+
             return _explained(TreeExplainer, model, test, seed=seed)
-        except Exception:  # other kinds of models, or newer ones than shap knows: no run loses its end for a picture
+        except Exception:  # without shap, or for a model that it doesn't know: no run loses its end for a picture
             return None
 
 

@@ -2,9 +2,6 @@
 
 import hmac
 import time
-from collections.abc import Mapping
-from functools import lru_cache
-from types import MappingProxyType
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
@@ -25,14 +22,9 @@ STRANGER = refusal(
 OPEN = ("/ping", "/health")  # for load balancers, which hold no token
 
 
-def naming(version: Version) -> Mapping[str, str]:
+def naming(version: Version) -> dict[str, str]:
     """Return the headers that name a version."""
-    return _naming(version.name, version.version)
-
-
-@lru_cache(16)
-def _naming(name: str, number: int) -> Mapping[str, str]:
-    return MappingProxyType({NAME: quote(name), VERSION: str(number)})
+    return {NAME: quote(version.name), VERSION: str(version.version)}
 
 
 def about(rows: Rows) -> dict[str, str]:
