@@ -47,7 +47,8 @@ def _rare_classes(dataset: Dataset) -> Iterator[str]:
     if dataset.task.is_classification:
         counts, n_rows = dataset.y.value_counts(), len(dataset)
         if counts.min() < RARE * n_rows:
-            said = f"class {counts.index.tolist()[counts.argmin()]!r} has {counts.min():,} of {n_rows:,} rows ({counts.min() / n_rows:.2%})"
+            rarest = counts.index.tolist()[counts.argmin()]
+            said = f"class {rarest!r} has {counts.min():,} of {n_rows:,} rows ({counts.min() / n_rows:.2%})"
             yield f"The classes are far from balanced: {said}. Look at average_precision rather than accuracy."
 
 
