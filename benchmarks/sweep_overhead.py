@@ -25,7 +25,8 @@ from benchmarks import figures, process
 from benchmarks.process import REPOSITORY
 
 JOBS = 60
-FITS = 0.1  # seconds
+FITS = 0.1  # seconds of a trial
+FOLDS = 5
 SHARES = ("workers", "in_trials", "asleep", "beside_ms")
 
 
@@ -77,6 +78,8 @@ def costs(n_trials: int) -> list[float]:
 
     from champion import data, tracking
     from champion.base.home import home
+    from champion.job import study as job
+    from champion.tracking import Point
     from hydra_plugins.champion_sweeper import _queue, _reading, _sampling, _study, running
     from hydra_plugins.champion_sweeper._limits import Limits
     from hydra_plugins.champion_sweeper._store import Store
@@ -124,10 +127,14 @@ def costs(n_trials: int) -> list[float]:
                 written = partial(OmegaConf.to_yaml, config, resolve=True)
                 score = 1 + params["model.learning_rate"] + params["model.subsample"]
                 with running(trial):
-                    run = tracking.start_run("costs", name="trial", params=params, tags={}, config=written, **common)
+                    part_of = job.sweep() or tracking.ALONE
+                    known = partial(tracking.start_run, "costs", name="trial", part_of=part_of)
+                    run = known(params=params, tags={}, config=written, **common)
                     with run as kept:
-                        time.sleep(FITS)
-                        for fold in range(5):
+                        for fold in range(1, FOLDS + 1):
+                            time.sleep(FITS / FOLDS)
+                            folds = [Point(f"fold_{number}", score, fold) for number in range(5)]
+                            kept.draw([*folds, *(Point(f"loss/fold_{fold}", score, 1 + tree) for tree in range(100))])
                             trial.report(score + fold / 100, fold)
                         kept.log_metrics({f"metric_{number}": score for number in range(6)})
                 trial.study.tell(trial, score)

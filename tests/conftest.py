@@ -141,6 +141,10 @@ class Home:
         """Run `python src/train.py` with these overrides to its end."""
         return self.run(TRAIN, *overrides, **options)
 
+    def curve(self, run: mlflow.entities.Run, metric: str) -> dict[int, float]:
+        """Return the values of a metric by their steps."""
+        return {point.step: point.value for point in self.client.get_metric_history(run.info.run_id, metric)}
+
     def start_run(self, dataset: Dataset, *, name: str) -> AbstractContextManager[tracking.Run]:
         """Start a run in this process, which must be connected to this home."""
         return tracking.start_run(

@@ -43,7 +43,7 @@ DOORS = {
     "skops": {"persistence"},
     "fastapi": {"serving"},
     "prometheus_client": {"serving"},
-    "orjson": {"serving"},
+    "orjson": {"reporting", "serving"},
     "uvicorn": {"serving"},
     "rich": {"cli"},
     "matplotlib": {"reporting"},

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from operator import itemgetter
@@ -31,7 +32,7 @@ pytestmark = [
 
 PICTURES = os.environ.get("CHAMPION_PICTURES")
 SMALL = ("experiment=quick", "promote=true", "n_splits=2", "data.sample=2000", "model.max_iter=20")
-SWEEP = ("-m", "hydra.sweeper.study_name=prices", "hydra.sweeper.pruner=null")
+SWEEP = ("-m", "hydra.sweeper.study_name=prices")
 QUIET = ("background-networking", "component-update", "gpu", "quic", "sync")
 MODEL = "housing_price_predictor"
 SEARCHED = ["learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "max_features"]
@@ -47,11 +48,13 @@ SEEN = {
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Sweep one model, promote the best one, and let another challenge it in vain."""
     home = Home(tmp_path_factory.mktemp("swept"))
-    trials = [f"hydra.sweeper.n_trials={16 if PICTURES else 6}", "hydra.sweeper.workers=2"]
-    small = () if PICTURES else SMALL
+    trials = ["hydra.sweeper.n_trials=30", "hydra.sweeper.workers=2"]
+    small, shown = () if PICTURES else SMALL, list[str]()
     for words in ((*SWEEP, *trials, *small), (*small, "model.learning_rate=0.001" if small else "model=random_forest")):
         done = home.train(*words)
         assert done.returncode == 0, done.stderr
+        shown.append(done.stdout)
+    (home.folder / "console.txt").write_text("".join(shown))
     return home
 
 
@@ -59,8 +62,10 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def trials(swept: Home) -> list[Run]:
     """Return the sweep's trials, the best one first."""
     experiment = swept.client.get_experiment_by_name("housing_price_prediction")
-    found = swept.client.search_runs([experiment.experiment_id], "tags.trial != ''", order_by=["metrics.cv_rmse ASC"])
-    assert len(found) >= 6
+    found = swept.client.search_runs(
+        [experiment.experiment_id], "tags.trial != ''", order_by=["metrics.cv_rmse_so_far ASC"]
+    )
+    assert len(found) == 30
     return list(found)
 
 
@@ -133,7 +138,7 @@ def runs(familiar: "Page", url: str, trials: list[Run]) -> "Page":
     familiar.get_by_role("link", name="prices", exact=True).wait_for()
     familiar.get_by_role("button", name="Toggle sidebar").click()
     familiar.get_by_role("button", name="Columns").click()
-    for name in ("Dataset", "Source", "Models", "cv_rmse", "cv_r2", *SEARCHED[:4]):
+    for name in ("Dataset", "Source", "Models", "cv_rmse_so_far", "cv_r2", *SEARCHED[:4]):
         familiar.get_by_placeholder("Search columns").fill(name)
         found = familiar.locator("[class*=treenode]").filter(has_text=re.compile(f"^{name}$"))
         found.locator("[class*=checkbox]").first.click()
@@ -158,7 +163,7 @@ def columns(page: "Page", *names: str) -> list[tuple[str, ...]]:
 
 def errors(page: "Page") -> list[tuple[str, float]]:
     """Return name and error of each run in the table, in the order in which they stand."""
-    read = columns(page, "attributes.`Run Name`", "metrics.`cv_rmse`")
+    read = columns(page, "attributes.`Run Name`", "metrics.`cv_rmse_so_far`")
     return [(name, float(error)) for name, error in read if error != "-"]
 
 
@@ -192,45 +197,93 @@ def test_newcomer_finds_the_runs(page: "Page", url: str) -> None:
 
 
 def test_sweep_unfolds_into_its_trials(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
-    """A sweep is one line of the table, with a sign that shows its trials below it."""
+    """A sweep is one line of the table, with a sign that shows its trials below it, and what of them ran again."""
     names = {trial.info.run_name for trial in trials}
     assert not names & {name for (name,) in columns(runs, "attributes.`Run Name`")}
     line(runs, "prices").get_by_role("button").click()
-    runs.get_by_role("link", name="trial_0", exact=True).wait_for()
-    shown = [name for (name,) in columns(runs, "attributes.`Run Name`")]
-    beginning = shown.index("prices") + 1
-    assert set(shown[beginning : beginning + len(names)]) == names
+    runs.get_by_role("link", name=re.compile(r"^trial_\d+$")).first.wait_for()
+    shown = [name for (name,) in columns(runs, "attributes.`Run Name`")]  # those that the window has room for
+    below = {name.removesuffix("_again") for name in shown[shown.index("prices") + 1 :]}
+    assert len(below) > 8
+    assert below <= names
     picture(runs, "mlflow_sweep", tmp_path, until=runs.get_by_text("matching runs"))
 
 
 def test_runs_are_sorted_by_their_error(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
     """A click on the head of a metric's column sorts by it: the runs stand from the lowest error to the highest."""
     for falling in (True, False):
-        runs.locator("[role=columnheader][col-id='metrics.`cv_rmse`']").click()
+        runs.locator("[role=columnheader][col-id='metrics.`cv_rmse_so_far`']").click()
         shown = errors(runs)
         deadline = time.monotonic() + 60
         while shown != sorted(shown, key=itemgetter(1), reverse=falling) or len(shown) <= len(trials):
             assert time.monotonic() < deadline, shown
             runs.wait_for_timeout(200)  # rows move to their places
             shown = errors(runs)
-    known = {trial.info.run_name: trial.data.metrics["cv_rmse"] for trial in trials}
+    known = {trial.info.run_name: trial.data.metrics["cv_rmse_so_far"] for trial in trials}
     assert {name: error for name, error in shown if name in known} == pytest.approx(known)
     picture(runs, "mlflow_runs", tmp_path, until=runs.get_by_text("matching runs"))
 
 
-def test_trials_are_compared_in_parallel_coordinates(runs: "Page", trials: list[Run], tmp_path: Path) -> None:
-    """Trials that are marked and compared become lines over what was searched and the error."""
-    line(runs, "prices").get_by_role("button").click()
-    for trial in trials:
-        line(runs, trial.info.run_name).get_by_role("checkbox", name="row selection").click()
-    runs.get_by_role("button", name="Compare", exact=True).click()
-    runs.get_by_text(f"Comparing {len(trials)} Runs").wait_for()
-    runs.locator(".parcoords .axis-title").first.wait_for()
-    axes = runs.locator(".parcoords .axis-title").all_text_contents()
-    assert axes[-1] == "cv_rmse"
+def printed(swept: Home, label: str, *, url: str) -> str:
+    """Return the address that the sweep has printed beside a label, where the pages are now."""
+    found = re.search(
+        rf"^{label} +http://localhost:5000/(\S+)", (swept.folder / "console.txt").read_text(), re.MULTILINE
+    )
+    assert found
+    return f"{url}/{found[1]}"
+
+
+def test_trials_are_compared_in_parallel_coordinates(familiar: "Page", swept: Home, url: str, tmp_path: Path) -> None:
+    """The address that a default sweep prints shows all its trials as lines over what was searched and the error."""
+    familiar.goto(printed(swept, "compare", url=url))
+    familiar.get_by_text("Comparing 30 Runs").wait_for()
+    familiar.locator(".parcoords .axis-title").first.wait_for()
+    familiar.get_by_role("button", name="Toggle sidebar").click()
+    axes = familiar.locator(".parcoords .axis-title").all_text_contents()
+    assert axes[-1] == "cv_rmse_so_far"
     assert set(axes[:-1]) <= set(SEARCHED)
     assert len(axes) >= 4
-    picture(runs, "mlflow_compare", tmp_path, until=runs.locator(".parcoords"))
+    picture(familiar, "mlflow_compare", tmp_path, until=familiar.locator(".parcoords"))
+
+
+def test_newcomer_sees_trials_with_their_metrics(page: "Page", swept: Home, url: str) -> None:
+    """The other address shows the trials by their error, and charts of their metrics, whatever was chosen before."""
+    page.goto(printed(swept, "trials", url=url))
+    page.get_by_role("link", name=re.compile(r"^trial_\d+")).first.wait_for()
+    page.get_by_text("cv_rmse_so_far").first.wait_for()
+
+
+def test_page_of_a_sweep_has_its_leaderboard(familiar: "Page", swept: Home, url: str) -> None:
+    """The description of its run shows the leaders, and leads to the comparison of all trials, in a tab of its own."""
+    parent = swept.client.search_runs(["1"], "tags.objective != ''")[0].info
+    familiar.goto(f"{url}/#/experiments/{parent.experiment_id}/runs/{parent.run_id}")
+    familiar.get_by_text("Show more").click()
+    familiar.get_by_role("columnheader", name="again").wait_for()
+    with familiar.expect_popup() as opened:
+        familiar.get_by_role("link", name="Compare the trials").click()
+    opened.value.get_by_text("Comparing 30 Runs").wait_for()
+
+
+def test_curve_grows_while_a_run_goes_on(familiar: "Page", swept: Home, url: str) -> None:
+    """A page that is left open shows one fold after the other."""
+    longest = (
+        "() => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot')]"
+        ".flatMap(plot => (plot.data || []).map(line => (line.x || []).length)))"
+    )
+    slow = ("model=random_forest", "model.n_estimators=200", "data.sample=4000", "n_splits=200", "promote=false")
+    with swept.start_training(*slow, "run_name=growing", stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not (
+            found := swept.client.search_runs(["1"], "attributes.run_name = 'growing' and metrics.fold_rmse > 0")
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        familiar.goto(f"{url}/#/experiments/1/runs/{found[0].info.run_id}/model-metrics")
+        familiar.wait_for_function(f"({longest})() > 1")
+        seen = familiar.evaluate(longest)
+        familiar.wait_for_function(f"({longest})() > {seen}")
+        assert process.poll() is None
+        process.terminate()
 
 
 def test_model_page_shows_aliases_and_stages(familiar: "Page", swept: Home, url: str, tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def runs_in(home: Home) -> Iterator[Carrier]:
     experiments = [one.experiment_id for one in home.client.search_experiments()]
     for run in home.client.search_runs(experiments, max_results=1000):
         tags = {name for name in run.data.tags if not name.startswith("mlflow.") or name == "mlflow.parentRunId"}
-        kind = "trial" if "trial" in tags else "sweep" if "study" in tags else "run"
-        metrics = {"OBJECTIVE" if kind == "sweep" and name.startswith("cv_") else name for name in run.data.metrics}
+        kind = "trial" if tags & {"trial", "again"} else "sweep" if "study" in tags else "run"
+        metrics = {on_the_page(name, of_sweep=kind == "sweep") for name in run.data.metrics}
         yield carrier(
             kind,
             str(run.info.run_name),
@@ -178,6 +178,16 @@ def runs_in(home: Home) -> Iterator[Carrier]:
             tags=tags,
             artifacts={file.path for file in home.client.list_artifacts(run.info.run_id)},
         )
+
+
+def on_the_page(metric: str, *, of_sweep: bool) -> str:
+    """Return the name that the page has for a metric: one for several where it only says what they are of."""
+    if of_sweep and metric.startswith("cv_"):
+        return f"OBJECTIVE{'_stated' if metric.endswith('_stated') else ''}"
+    if metric.endswith("_so_far"):
+        return "OBJECTIVE_so_far"
+    named = re.sub(r"/fold_\d+$", "/fold_NUMBER", metric)
+    return re.sub(r"^fold_.*", "fold_METRIC", named)
 
 
 def options_of(run: Run) -> set[str]:
@@ -211,8 +221,14 @@ def classes(empty_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     kinds = wine["target"].map({0: "red", 1: "white", 2: "grey"})
     wine.assign(target=kinds).to_csv(home.folder / "wine.csv", index=False)
     own = ["data=csv", f"data.path={home.folder}/wine.csv", "data.target=target", "n_splits=2", "model=random_forest"]
-    sweep = ["-m", "model.random_state=1,2,3", "team.size=3", "hydra.sweeper.pruner=null"]
-    for words in ([*sweep, "model.n_estimators=3"], ["model.n_estimators=9"]):
+    sweep = [
+        "-m",
+        "model.random_state=1,2,3",
+        "team.size=3",
+        "hydra.sweeper.pruner=null",
+        "hydra.sweeper.again.share=1",
+    ]
+    for words in ([*sweep, "model.n_estimators=3"], ["model.n_estimators=9", "repeat=1"]):
         done = home.train(*words, *own)
         assert done.returncode == 0, done.stderr
     assert home.train(*own, "model.max_depth=abc").returncode == 1

@@ -98,6 +98,7 @@ def command_line() -> Iterator[str]:
         typed = " ".join(["python", name, *(word for word in own if not word.startswith("-"))])
         yield from [f"## {typed}", filled(described.about(name)), listed(own)]
     yield from ["## Environment", listed(explained()["environment"]), "## Exit status", listed(explained()["exits"])]
+    yield from ["## result.json", filled(explained()["result"]["about"]), listed(explained()["result"]["names"])]
 
 
 def http() -> Iterator[str]:

@@ -16,14 +16,20 @@ WRITTEN = "Columns may come in any order; those that the model doesn't know are 
 
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
-    where = argparse.ArgumentParser(add_help=False)
+    uri = argparse.ArgumentParser(add_help=False)
+    uri.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
+    where = argparse.ArgumentParser(add_help=False, parents=[uri])
     only = "registered model (default: the only one with a champion; status shows all)"
     where.add_argument("--model", dest="name", metavar="NAME", help=only)
-    where.add_argument("--tracking-uri", metavar="URI", help="default: $MLFLOW_TRACKING_URI, or conf/tracking/")
     made = argparse.ArgumentParser(prog="python -m champion", description=__doc__)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("status", parents=[where], help="champion, challenger and all versions (default: every model)")
-    commands.add_parser("history", parents=[where], help="every change of champion: when, how and why")
+    text = argparse.ArgumentParser(add_help=False)
+    text.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    help_ = "champion, challenger and all versions (default: every model)"
+    commands.add_parser("status", parents=[where, text], help=help_)
+    commands.add_parser("history", parents=[where, text], help="every change of champion: when, how and why")
+    trials = commands.add_parser("leaderboard", parents=[uri, text], help="the trials of a sweep, the best first")
+    trials.add_argument("study", nargs="?", metavar="SWEEP", help="name of its study (default: the latest sweep)")
     promote = commands.add_parser("promote", parents=[where], help="make a version the champion, whatever a final said")
     promote.add_argument("number", type=int, metavar="VERSION", help="its number")
     commands.add_parser("rollback", parents=[where], help="make the one before champion again")

@@ -62,6 +62,16 @@ def test_history_shows_every_change(versions: Home, capsys: pytest.CaptureFixtur
     assert json.loads((versions.folder / "outputs" / "registry.json").read_text())[NAME]["champion"] == 2
 
 
+def test_programs_read_json(versions: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json, status says what outputs/registry.json does, and history its part of that."""
+    commands.status(None, as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == json.loads((versions.folder / "outputs" / "registry.json").read_text())
+    assert (shown[NAME]["champion"], shown[NAME]["challenger"]) == (2, 3)
+    commands.history(NAME, as_json=True)
+    assert json.loads(capsys.readouterr().out) == shown[NAME]["history"]
+
+
 def test_promote_and_rollback(versions: Home, capsys: pytest.CaptureFixture[str]) -> None:
     """Any version can be made champion, and each rollback goes one champion further back."""
     commands.promote(None, 3)

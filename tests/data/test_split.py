@@ -50,6 +50,19 @@ def test_folds_go_forward_in_time(dated: Dataset) -> None:
         assert train.time.iloc[fit].max() < train.time.iloc[scored].min()
 
 
+def test_repetitions_are_other_folds_of_the_same_rows(small: Dataset, dated: Dataset) -> None:
+    """Each number deals all rows to folds of the same size, in another way; times are cut in other places."""
+    dealt = [split.folds(small, n_splits=4, seed=42, repeat=repeat) for repeat in range(4)]
+    assert len({tuple(np.concatenate([scored for _, scored in folds])) for folds in dealt}) == 4
+    for folds in dealt:
+        assert sorted(np.concatenate([scored for _, scored in folds])) == list(range(len(small)))
+        assert {len(scored) for _, scored in folds} == {50}
+    forward = [split.folds(dated, n_splits=4, seed=42, repeat=repeat) for repeat in range(2)]
+    assert [len(folds) for folds in forward] == [4, 5]
+    with pytest.raises(ChampionError, match="repeat must be a whole number from 0, but got -1"):
+        split.folds(small, n_splits=4, seed=42, repeat=-1)
+
+
 def test_no_group_is_in_two_parts(grouped: Dataset) -> None:
     """Neither the held-out rows nor a fold's hold a customer whose other rows were learned from."""
     train, test = split.hold_out(grouped, test_size=0.2, seed=42)

@@ -66,7 +66,7 @@ TABLE = pd.DataFrame({"size": range(40), "rooms": [n % 7 for n in range(40)], "r
             lambda: typed.prepare(TABLE, "rent", drops=["size"]),
             r"drops is not an option. Did you mean 'drop'",
         ),
-        (lambda: typed.prepare(TABLE, "rent", path="x.csv"), r"path is not an option\. Options: decimal, drop"),
+        (lambda: typed.prepare(TABLE, "rent", path="x.csv"), r"path is not an option\..* Options: decimal, drop"),
         (lambda: typed.prepare(TABLE.head(3), "rent"), r"the DataFrame has 3 rows"),
         (lambda: typed.prepare(pd.concat([TABLE, TABLE], axis=1), "rent"), r"has several columns 'size'"),
         (lambda: typed.prepare(TABLE["rent"], "rent"), r"table must be a DataFrame, or the path of a file, but is"),

@@ -1,5 +1,6 @@
 """sweep.py and trial.py: what `python src/train.py -m` finds, promotes, and leaves in MLflow."""
 
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import mlflow
 import optuna
@@ -39,7 +41,7 @@ def children_of(home: Home, parent: Run) -> dict[int, Run]:
     """Return the runs of a sweep's trials, by number."""
     found = home.client.search_runs([parent.info.experiment_id], max_results=1000)
     own = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    return {int(run.data.tags["trial"]): run for run in own}
+    return {int(run.data.tags["trial"]): run for run in own if "trial" in run.data.tags}
 
 
 def parent_of(home: Home) -> Run:
@@ -76,7 +78,8 @@ def test_trials_hold_what_single_runs_hold(swept: Home) -> None:
             assert set(child.data.params) == set(single.data.params)
             assert child.data.params["n_splits"] == "2"
         if child.info.status == "FINISHED":
-            assert {name for name in single.data.metrics if not name.startswith("test_")} == set(child.data.metrics)
+            own = {name for name in child.data.metrics if not name.startswith("validation_loss/")}  # of its own folds
+            assert {name for name in single.data.metrics if not name.startswith("test_")} == own
         assert child.data.tags["data_fingerprint"] == single.data.tags["data_fingerprint"]
         assert child.outputs.model_outputs == []
         kept = {file.path for file in swept.client.list_artifacts(child.info.run_id)}
@@ -124,6 +127,45 @@ def test_console_shows_search_leaders_and_verdict(swept: Home) -> None:
     assert f"folds     those of trial_{study_of(swept).best_trial.number}\n" in text
     assert "Warning" not in text
     assert text.index("best  ") < text.index("housing_price_predictor 1")
+    assert re.search(r"^pages     mlflow ui", text, flags=re.MULTILINE)
+    compared = re.search(r"^compare   http://localhost:5000/#/compare-runs\?runs=(\S+)&exp", text, flags=re.MULTILINE)
+    assert compared
+    assert set(json.loads(unquote(compared[1]))) == {
+        trial.user_attrs["mlflow_run_id"] for trial in study_of(swept).trials
+    }
+    assert re.search(
+        r"^trials    http://localhost:5000/#/experiments/\d+/runs\?searchFilter=", text, flags=re.MULTILINE
+    )
+
+
+def test_all_trials_can_be_compared(swept: Home) -> None:
+    """Each has the mean of the folds that it came to, also one that was ended early, and boosting's curve of each."""
+    study, children = study_of(swept), children_of(swept, parent_of(swept))
+    for trial in study.trials:
+        run = children[trial.number]
+        shown = dict(trial.intermediate_values)
+        so_far = [sum(list(shown.values())[:n]) / n for n in range(1, len(shown) + 1)]
+        assert swept.curve(run, "fold_rmse") == shown
+        assert swept.curve(run, "cv_rmse_so_far") == pytest.approx(dict(zip(shown, so_far, strict=True)))
+        for number in shown:
+            trees = swept.curve(run, f"validation_loss/fold_{number}")
+            assert 2 < len(trees) <= 100
+            assert min(trees) == 1
+        assert f"validation_loss/fold_{len(shown) + 1}" not in run.data.metrics
+
+
+def test_best_so_far_is_a_curve_over_the_trials(swept: Home) -> None:
+    """The run of the study shows how the search got better: a step down, or none, as each trial ends."""
+    study = study_of(swept)
+    drawn = swept.curve(parent_of(swept), "cv_rmse")
+    ended = sorted(study.trials, key=lambda trial: str(trial.datetime_complete))
+    best: list[float] = []
+    expected: dict[int, float] = {}
+    for step, trial in enumerate(ended, 1):
+        best += [trial.value] if trial.state is TrialState.COMPLETE and trial.value else []
+        expected |= {step: min(best)} if best else {}
+    assert drawn == expected
+    assert drawn[7] == study.best_value
 
 
 def test_parent_run_keeps_results_and_report(swept: Home) -> None:
@@ -135,6 +177,73 @@ def test_parent_run_keeps_results_and_report(swept: Home) -> None:
     assert parent.data.metrics["cv_rmse"] == study_of(swept).best_value
     assert sum(ended) == 7
     assert ended[2] == 0
+
+
+def test_programs_read_what_was_found(swept: Home) -> None:
+    """result.json of the sweep names the best trial and holds the result of its last job, with the decision."""
+    folder = swept.folder / "multirun" / "prices"
+    found, last = (json.loads((one / "result.json").read_text()) for one in (folder, folder / "best"))
+    study = study_of(swept)
+    assert (found["kind"], found["study"], found["objective"]) == ("sweep", "prices", "cv_rmse")
+    assert found["run"]["id"] == parent_of(swept).info.run_id
+    assert (found["best"]["trial"], found["best"]["value"]) == (study.best_trial.number, study.best_value)
+    assert sum(found["trials"].values()) == 7
+    assert found["choice"]["said"][0].startswith("the search has ended: all trials are done")
+    assert found["last_job"] == last
+    assert last["kind"] == "last job"
+    assert last["decision"] == {"promoted": True, "reason": "Champion as the first of its name."}
+    assert last["version"]["stage"] == "Production"
+    assert last["value"] == last["metrics"]["cv_rmse"]
+    assert last["next"]["serve"].endswith("serve.py")
+
+
+def test_leaderboard_is_read_from_mlflow(swept: Home) -> None:
+    """Complete trials come first, the best one at the top; then those that ended early, with what they had shown."""
+    shown = swept.run("-m", "champion", "leaderboard", "--json")
+    assert shown.returncode == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    assert (found["study"], found["objective"]) == ("prices", "cv_rmse")
+    study = study_of(swept)
+    ranked = sorted(study.get_trials(states=[TrialState.COMPLETE]), key=lambda trial: trial.value or 0)
+    complete = [trial for trial in found["trials"] if trial["state"] == "complete"]
+    assert [trial["trial"] for trial in complete] == [trial.number for trial in ranked]
+    assert [trial["trial"] for trial in found["trials"]][: len(complete)] == [trial["trial"] for trial in complete]
+    assert all(trial["value"] is not None for trial in found["trials"])
+    assert complete[0]["params"]["model"] in ("gradient_boosting", "xgboost")
+    text = swept.run("-m", "champion", "leaderboard", "prices").stdout
+    assert text.splitlines()[0] == "sweep       prices, by cv_rmse"
+    assert len(text.splitlines()) == 2 + 1 + 7
+    missing = swept.run("-m", "champion", "leaderboard", "price")
+    assert missing.returncode == 1
+    assert "There is no sweep price in MLflow. Did you mean 'prices'?" in missing.stderr
+
+
+def test_rivals_meet_on_other_folds(home: Home) -> None:
+    """Runs of their own in MLflow, which are no trials; what the choice is worth stands in MLflow and in the report."""
+    rates = "model.learning_rate=0.1,0.1001,0.1002"
+    again = ("hydra.sweeper.again.share=1", "hydra.sweeper.pruner=null", "team.size=2")
+    done = home.train("-m", *SMALL, "promote=true", "n_splits=3", rates, STUDY, *again)
+    assert done.returncode == 0, done.stderr
+    parent = parent_of(home)
+    found = home.client.search_runs([parent.info.experiment_id], "tags.again != ''")
+    assert {run.info.run_name for run in found} == {f"trial_{number}_again" for number in range(3)}
+    trials = children_of(home, parent)
+    for run in found:
+        number = int(run.data.tags["again"].removeprefix("trial_"))
+        first, other = (home.curve(one, "fold_rmse") for one in (trials[number], run))
+        assert (run.data.params["repeat"], run.data.tags["study"]) == ("1", "prices")
+        assert len(other) == 3
+        assert not set(first.values()) & set(other.values())
+        assert "repeat" not in trials[number].data.params
+    choice = study_of(home).user_attrs["choice"]
+    assert parent.data.metrics["cv_rmse_stated"] == choice["stated"]
+    means = {run.data.tags["again"].removeprefix("trial_"): run.data.metrics["cv_rmse"] for run in found}
+    assert choice["again"] == pytest.approx(means)
+    report = (home.folder / "multirun" / "prices" / "report.html").read_text()
+    assert f"Trial {choice['best']} is chosen by all folds" in report
+    assert "★" in parent.data.tags["mlflow.note.content"]
+    assert "[All about the sweep](#/experiments/" in parent.data.tags["mlflow.note.content"]
+    assert len(list((home.folder / "multirun" / "prices").glob("**/recipe.json"))) == 3  # of which a team is made
 
 
 def test_report_that_cannot_be_written_costs_no_sweep(

@@ -71,10 +71,35 @@ def test_run_has_flat_params_under_the_names_of_the_command_line(finals: Home) -
 def test_run_has_every_metric(housing: Home) -> None:
     """Cross-validated and held-out metrics and the time stand in MLflow as they do in the report."""
     metrics = run_of(housing, "gradient_boosting_800").data.metrics
-    metrics = {name: value for name, value in metrics.items() if not name.startswith("final_")}
+    others = ("final_", "fold_", "validation_loss/", "cv_rmse_so_far")
+    metrics = {name: value for name, value in metrics.items() if not name.startswith(others)}
     named = {"cv_rmse", "cv_rmse_std", "cv_r2", "test_rmse", "test_r2", "test_mae", "test_mape", "fit_seconds"}
     assert named <= set(metrics)
     assert metrics == pytest.approx(report(housing, "first")["metrics"])
+
+
+def test_run_is_drawn_fold_by_fold(finals: Home) -> None:
+    """Each fold is a step of its metrics' curves, and so is the mean so far, which ends where all folds do."""
+    name = "gradient_boosting_90"
+    run, folds = run_of(finals, name), report(finals, name)["folds"]
+    for metric in ("rmse", "mae", "mape", "r2"):
+        assert finals.curve(run, f"fold_{metric}") == {fold["number"]: fold["metrics"][metric] for fold in folds}
+    so_far = finals.curve(run, "cv_rmse_so_far")
+    assert so_far[1] == folds[0]["metrics"]["rmse"]
+    assert so_far[len(folds)] == pytest.approx(run.data.metrics["cv_rmse"])
+
+
+def test_programs_read_what_a_run_found(finals: Home) -> None:
+    """result.json says what ran, where, its scores, its version and the decision, and what to type next."""
+    name = "xgboost_15"
+    run, found = run_of(finals, name), json.loads((finals.folder / name / "result.json").read_text())
+    assert (found["kind"], found["objective"], found["value"]) == ("run", "cv_rmse", run.data.metrics["cv_rmse"])
+    assert (found["run"]["id"], found["command"]) == (run.info.run_id, run.data.tags["command"])
+    assert found["params"] == run.data.params
+    assert found["decision"] == {"promoted": False, "reason": run.data.tags["reason"]}
+    assert (found["version"]["version"], found["version"]["stage"]) == (3, "Staging")
+    assert found["data"]["rows"] == 3000
+    assert found["next"]["compare"].startswith("mlflow ui")
 
 
 def test_run_and_version_say_how_the_final_went(finals: Home) -> None:

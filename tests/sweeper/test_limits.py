@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hydra_plugins.champion_sweeper import LAST_JOB, _queue
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._parameter import Parameter
+from hydra_plugins.champion_sweeper._patience import Patience
 from hydra_plugins.champion_sweeper._queue import LENGTH, REFILL, TRIES, fill, top_up
 from hydra_plugins.champion_sweeper._space import Space
 from hydra_plugins.champion_sweeper._store import CLAIMS, WORKER, Store
@@ -191,3 +193,44 @@ def test_search_without_an_end_adds_the_trial_that_is_taken(store: Store) -> Non
     taken = [take(store, "one@own", total=None) for _ in range(2)]
     assert [trial and trial.number for trial in taken] == [0, 1]
     assert [trial.state for trial in store.trials()] == [TrialState.RUNNING] * 2
+
+
+def ended(*values: float | None, seconds_ago: float = 0) -> list[FrozenTrial]:
+    """Return trials that ended one after the other, the last one so many seconds ago; None was ended early."""
+    now, found = datetime.now(), []
+    for number, value in enumerate(values):
+        state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+        trial = create_trial(value=value, state=state)
+        trial.number = number
+        trial.datetime_start = trial.datetime_complete = now - timedelta(seconds=seconds_ago + len(values) - 1 - number)
+        found.append(trial)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        ((5.0, 4.0, 4.0, 4.0, 4.0), True),
+        ((5.0, 4.0, None, None, None), True),
+        ((5.0, 4.0, None, 4.0), False),
+        ((5.0, 4.999, 4.998, 4.997), True),  # each by less than a thousandth
+        ((5.0, 4.999, 4.998, 4.994), False),  # together by more
+        ((None, None, None, None), False),  # there is nothing to be put forward yet
+        ((), False),
+    ],
+)
+def test_patience_ends_a_search_without_a_gain(values: Sequence[float | None], lost: bool) -> None:
+    """Three trials that end without one, also early, are enough; small gains add up."""
+    patience = Patience(3, None, 0.001)
+    assert bool(patience.lost(ended(*values))) is lost
+    assert bool(Limits(None, None, 1.0, patience=patience).reached(ended(*values))) is lost
+    upwards = [value and -value for value in values]
+    assert bool(Patience(3, None, 0.001, maximize=True).lost(ended(*upwards))) is lost
+
+
+def test_patience_may_be_of_seconds() -> None:
+    """What ended before the last gain doesn't count, however long ago."""
+    patience = Patience(None, 60, 0.001)
+    assert patience.lost(ended(5.0, 5.0, seconds_ago=61)) == "62 s without a gain of 0.1 %"
+    assert not patience.lost(ended(5.0, 5.0, seconds_ago=50))
+    assert not patience.lost(ended(*[5.0] * 60, 4.0, seconds_ago=50))

@@ -625,6 +625,15 @@ def test_pruner_ends_hopeless_trials(tmp_path: Path) -> None:
     assert [trial.state.name for trial in trials(tmp_path, "none")] == ["COMPLETE"] * 3
 
 
+def test_pruner_ends_hopeless_trials_of_workers_beside_each_other(tmp_path: Path) -> None:
+    """What a job imports before Hydra looks for plugins is in another process what it is in this one."""
+    done = sweep(tmp_path, "n=1,2,3,4", "steps=3", "hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy", PRUNER)
+    assert done.returncode == 0, done.stderr
+    found = trials(tmp_path)
+    assert [len(trial.intermediate_values) for trial in found if trial.state is TrialState.COMPLETE][:1] == [3]
+    assert TrialState.PRUNED in {trial.state for trial in found}
+
+
 def test_pruner_that_lets_none_go_on_is_named(tmp_path: Path) -> None:
     """There is nothing to choose from then, however many seconds are left."""
     strict = "+hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, upper: 0.5}"
@@ -799,6 +808,19 @@ def test_terminal_has_one_live_line(tmp_path: Path) -> None:
     assert re.search(r"trials 3/6, 0 pruned, 1 failed, best 1\.49 \(trial 0\), 0:0\d left", text)
     assert re.search(r"trial 1 +failed: ValueError: the job's own reason", text)
     assert "trial 0    1.49" not in text
+
+
+def test_terminal_shows_the_trials_that_run(tmp_path: Path) -> None:
+    """Each has a line of its own: how many steps it has done, their mean, and what the best one had there."""
+    shown, terminal = pty.openpty()
+    own = ("n=1,2,3,4", "steps=2", "seconds=3", "hydra.sweeper.workers=2", "hydra.sweeper.study_name=toy")
+    with start(tmp_path, *own, stdout=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}) as process:
+        os.close(terminal)
+        text = "".join(read_all(shown))
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    for said in ("trial 0 begins", "trial 1 1 step, 2.49 ", "trial 2 2 steps, 3.49, best had 1.49"):
+        assert said in text
 
 
 def read_all(terminal: int) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import random
 import sys
 import time
 from pathlib import Path
+from statistics import fmean
 
 import hydra
 from omegaconf import DictConfig
@@ -20,10 +22,14 @@ def main(cfg: DictConfig) -> object:
         waits("the file is away", until=time.time() + 2)
         time.sleep(2)
         raise Outage("the file is away, and was waited for.")
-    time.sleep(cfg.seconds)
+    time.sleep(pause := cfg.seconds / (cfg.steps + 1))
     value = (float(cfg.x) - 0.3) ** 2 + float(cfg.n)
-    for step in range(1, cfg.steps + 1):
-        report(value, step)
+    chance = random.Random(f"{cfg.x} {cfg.n} {cfg.repeat}")  # noqa: S311
+    shown = [value + cfg.noise * chance.gauss(0, 1) for _ in range(cfg.steps)]
+    for step, seen in enumerate(shown, 1):
+        report(seen, step)
+        time.sleep(pause)
+    value = fmean(shown) if cfg.noise else value
     if cfg.behave == "raise":
         raise ValueError("the job's own reason")
     if cfg.behave in errno.errorcode.values():

@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
-from champion import registry
+from champion import registry, tracking
 from champion.base.errors import ModelError
 from champion.base.words import shorten
 from champion.cli import console
 from champion.registry import Version
+from champion.reporting import result
 
 
-def status(name: str | None) -> None:
+def status(name: str | None, *, as_json: bool = False) -> None:
     """Show champion, challenger and versions of a model, or of each one that has any."""
     names = [name] if name else registry.names_with_a_past()
     if not names:
@@ -19,11 +21,14 @@ def status(name: str | None) -> None:
         for known in names:
             _refresh(known)
         registry.export()
+    if as_json:
+        _print({known: registry.content(known) for known in names})
+        return
     for known in names:
         console.status(known, registry.versions(known), registry.events(known))
 
 
-def history(name: str | None) -> None:
+def history(name: str | None, *, as_json: bool = False) -> None:
     """Show every change of champion."""
     with registry.locked():
         chosen = _chosen(name)
@@ -32,7 +37,27 @@ def history(name: str | None) -> None:
     past = registry.events(chosen)
     if not past:
         raise ModelError(f"{chosen} has had no champion yet. `{registry.promote_command(chosen, 'N')}` makes one.")
-    console.history(chosen, past)
+    if as_json:
+        _print(past)
+    else:
+        console.history(chosen, past)
+
+
+def leaderboard(study: str | None, *, as_json: bool = False) -> None:
+    """Show the trials of a sweep, or of the latest one: those that are complete, the best first, then the others."""
+    from champion.learning.evaluation import direction  # takes a second, which the other commands spare
+
+    sweep = tracking.sweep(study)
+    sign = -1 if direction(sweep.objective) == "maximize" else 1
+    ranked = sorted(
+        sweep.trials,
+        key=lambda one: (one.state != "complete", one.value is None, sign * (one.value or 0), one.trial),
+    )
+    found = replace(sweep, trials=ranked)
+    if as_json:
+        _print(found)
+    else:
+        console.leaderboard(found)
 
 
 def promote(name: str | None, number: int) -> None:
@@ -86,6 +111,10 @@ def predict(
         print(f"{said}, and count as none of the known ones.{most}", file=sys.stderr)
     by = f"{served.version.name} {served.version.version}"
     print(f"{scored.n_rows:,} rows predicted by {by}{f' into {output}' if output else ''}", file=sys.stderr)
+
+
+def _print(found: object) -> None:
+    print(result.text(found).decode())
 
 
 def _crown(version: Version, *, how: str, reason: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # which not all who print have imported
 
     from champion.data import Dataset, Summary
     from champion.learning.evaluation import Fold
-    from champion.tracking import Run
+    from champion.tracking import Run, Sweep
 
 console = Console(highlight=False, soft_wrap=True)
 WIDE = 12  # of labels such as challenger
@@ -183,6 +183,23 @@ def history(name: str, past: Sequence[Event]) -> None:
         label = f"version {event.version}" if event.version else "nobody"
         line(label, f"{_time(event.at)} until {until}, {event.how} by {event.by}", width=WIDE)
         _why(event.reason, run=event.run_name, command=event.command)
+
+
+def leaderboard(sweep: "Sweep") -> None:
+    """Print the trials of a sweep in their order, with the params that differ."""
+    line("sweep", f"{sweep.study}, by {sweep.objective}", width=WIDE)
+    console.print()
+    every = [one.params for one in sweep.trials]
+    names = list(dict.fromkeys(name for params in every for name in params))
+    differ = [name for name in names if len({params.get(name) for params in every}) > 1]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("trial", sweep.objective, "seconds", "ended", "params"):
+        table.add_column(heading, justify="left" if heading in ("ended", "params") else "right", overflow="fold")
+    for one in sweep.trials:
+        params = " ".join(f"{name}={one.params[name]}" for name in differ if name in one.params)
+        value, seconds = (amount(found) if found is not None else "-" for found in (one.value, one.seconds))
+        table.add_row(str(one.trial), value, seconds, one.state.replace("pruned", "early"), escape(params))
+    _whole(table)
 
 
 def _why(reason: str, *, run: str, command: str) -> None:

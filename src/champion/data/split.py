@@ -41,10 +41,11 @@ def hold_out(dataset: Dataset, *, test_size: float, seed: int) -> tuple[Dataset,
     return train, test
 
 
-def folds(train: Dataset, *, n_splits: int, seed: int) -> list[tuple[Rows, Rows]]:
+def folds(train: Dataset, *, n_splits: int, seed: int, repeat: int = 0) -> list[tuple[Rows, Rows]]:
     """Return `n_splits` pairs of row positions in `train`: those to fit on, those to score on.
 
-    Where rows have a time, each fold is fitted on the rows before those that it is scored on.
+    Where rows have a time, each fold is fitted on the rows before those that it is scored on. Each `repeat` deals the
+    rows to other folds; times are cut in other places then, into as many folds more.
     """
     most, unit = len(train), "training rows"
     if train.group is not None:
@@ -53,8 +54,10 @@ def folds(train: Dataset, *, n_splits: int, seed: int) -> list[tuple[Rows, Rows]
         most, unit = train.time.nunique() - 1, f"training times of data.time={train.time.name}, less one"
     if type(n_splits) is not int or not 2 <= n_splits <= most:
         raise ConfigError(f"n_splits must be a whole number from 2 to {most} ({unit}), but got {n_splits!r}.")
+    if type(repeat) is not int or repeat < 0:
+        raise ConfigError(f"repeat must be a whole number from 0, but got {repeat!r}.")
     if train.time is not None:
-        return _forward(train.time, n_splits)
+        return _forward(train.time, min(n_splits + repeat, most))
     classes, grouped = train.task.is_classification, train.group is not None
     stratified = classes and int(train.y.value_counts().max()) >= n_splits
     kind: Callable[..., Any] = {
@@ -63,7 +66,8 @@ def folds(train: Dataset, *, n_splits: int, seed: int) -> list[tuple[Rows, Rows]
         (True, False): StratifiedKFold,
         (True, True): StratifiedGroupKFold,
     }[stratified, grouped]
-    splitter = kind(n_splits=n_splits, shuffle=True, random_state=seed)
+    dealt = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0]) if repeat else seed
+    splitter = kind(n_splits=n_splits, shuffle=True, random_state=dealt)
     found = splitter.split(np.zeros(len(train)), train.y, train.group)
     return [(fit.astype(np.int32), scored.astype(np.int32)) for fit, scored in found]  # half the memory
 

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from champion import persistence, promotion, registry, tracking
 from champion.base.errors import ModelError
+from champion.base.redaction import redact
 from champion.cli import console
 from champion.features import treatments
 from champion.job import naming, settings, study
@@ -19,9 +20,11 @@ from champion.learning import cores, evaluation, finalist, preparation
 from champion.learning.evaluation import Fold
 from champion.learning.finalist import Finalist
 from champion.learning.preparation import Prepared
+from champion.promotion import Decision
+from champion.registry import Version
 from champion.reporting import finalist as explained
-from champion.reporting import report
-from champion.tracking import Run
+from champion.reporting import report, result
+from champion.tracking import Point, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +55,25 @@ class Experiment:
 
     def cross_validate(self) -> list[Fold]:
         """Fit and score the folds; show each when it is done, and tell the study, which may see no use in going on."""
-        n_folds, model = self.settings.data.split["n_splits"], self.settings.model
+        n_folds, model = len(self.table.validation), self.settings.model
         each, n = cores.side_by_side(self.table.train.X.size, n_folds, cores=model.cores)
+        done: list[Fold] = []
         with console.folds(n_folds, self.table.train) as show, chdir(model.folder):
 
             def on_fold(fold: Fold) -> None:
                 show(fold)
+                done.append(fold)
+                self.draw(done, drawn=len(done) - 1)
                 to_come = fold.fit_seconds * (n_folds - fold.number) / n
                 study.report(fold.metrics[self.objective.removeprefix("cv_")], fold.number, to_come=to_come)
 
             task = self.table.train.task
             return evaluation.cross_validate(self.estimator, self.table.folds, task=task, on_fold=on_fold, each=each)
+
+    def draw(self, folds: Sequence[Fold], *, drawn: int = 0) -> None:
+        """Draw what the folds show as curves of the run; so many of them are `drawn` already."""
+        so_far = (folds[:number] for number in range(drawn + 1, len(folds) + 1))
+        self.run.draw(Point(*one) for done in so_far for one in evaluation.curves(done, self.objective))
 
     def fit(self, estimator: BaseEstimator, folds: Sequence[Fold]) -> Finalist:
         """Fit on all training rows, with as many rounds as the folds took, and score the rows held out."""
@@ -86,7 +97,9 @@ class Experiment:
         self.run.log_files(written)
         console.results(metrics, self.table.train)
 
-    def put_forward(self, fitted: Finalist, files: Iterable[Path], metrics: Mapping[str, float]) -> None:
+    def put_forward(
+        self, fitted: Finalist, files: Iterable[Path], metrics: Mapping[str, float]
+    ) -> tuple[Version, Decision]:
         """Register the model, let it meet the champion, and say how it went; `files` explain it."""
         run, table, keeping = self.run, self.table, self.settings.keeping
         try:
@@ -107,7 +120,35 @@ class Experiment:
         decision = promotion.final(version, fitted, test=table.test, rule=rule, seed=seed)
         run.log_metrics(decision.numbers)
         run.set_tags(decision.tags)
-        console.verdict(registry.get(version.name, version.version), decision.reason)
+        standing = registry.get(version.name, version.version)
+        console.verdict(standing, decision.reason)
+        return standing, decision
+
+    def tell(
+        self, metrics: Mapping[str, float], *, version: Version | None = None, decision: Decision | None = None
+    ) -> None:
+        """Write result.json, and beside that of the sweep whose last job this is."""
+        run, sweep = self.run, self.settings.judgement.sweep
+        found = {
+            "kind": "last job" if sweep else "run",
+            "command": redact(self.settings.keeping.command),
+            "folder": str(run.folder),
+            "run": {"id": run.id, "name": run.name, "experiment": run.experiment},
+            "data": self.table.data,
+            "params": {name: str(value) for name, value in self.params.items()},
+            "objective": self.objective,
+            "value": metrics[self.objective],
+            "metrics": metrics,
+            "version": version,
+            "decision": decision and {"promoted": decision.promoted, "reason": decision.reason},
+            "next": {
+                "compare": tracking.ui_command(),
+                "serve": registry.serve_command(self.registered_model) if version else None,
+            },
+        }
+        result.write(run.folder, found)
+        if sweep:
+            result.add(sweep, {"last_job": found})
 
 
 @contextmanager

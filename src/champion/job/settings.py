@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # which take seconds, and a mistake needs none of them
     from champion.data.task import Task
     from champion.promotion import Rule
 
-SPLIT = ("seed", "test_size", "n_splits")
+SPLIT = ("seed", "test_size", "n_splits", "repeat")
 NO_OPTIONS = ("_target_", "random_state")  # of a model or of features: what no run differs in
 
 
@@ -205,7 +205,8 @@ def params(settings: Settings, task: "Task") -> dict[str, Any]:
     """Return what distinguishes runs, flat and under the names that the command line uses."""
     options = {**settings.data.recipe, **settings.model.options}
     own = {key: value for key, value in options.items() if key not in NO_OPTIONS}
-    return {**settings.keeping.choices, "task": task.name, **own, **settings.data.split}
+    split = {key: value for key, value in settings.data.split.items() if value or key != "repeat"}
+    return {**settings.keeping.choices, "task": task.name, **own, **split}
 
 
 def plain(group: DictConfig, *, whole: bool = False) -> dict[str, Any]:

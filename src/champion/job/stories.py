@@ -28,11 +28,15 @@ def run(given: Settings) -> Outcome:
 
 
 def trial(given: Settings) -> Outcome:
-    """Cross-validate, telling the study of each fold, which may see no use in going on; keep what was predicted."""
+    """Cross-validate, telling the study of each fold, which may see no use in going on; keep what was predicted.
+
+    What only repeats another trial on other folds shows nothing else.
+    """
     with begin(given) as at:
         folds = at.cross_validate()
-        _tell_study(at, folds)
-        team.keep(at.run.folder, folds, model=given.model.options, beside=_beside(at))
+        if study.repeated() is None:
+            _tell_study(at, folds)
+            team.keep(at.run.folder, folds, model=given.model.options, beside=_beside(at))
         return _kept(at, folds)
 
 
@@ -48,7 +52,9 @@ def last_job(given: Settings) -> Outcome:
             return _conclude(at, at.estimator, at.cross_validate())
         if (formed := _blend(at, members)) is None:
             console.line("folds", f"those of {alone.name}")
-        return _conclude(at, *(formed or (at.estimator, alone.folds)))
+        estimator, folds = formed or (at.estimator, alone.folds)
+        at.draw(folds)
+        return _conclude(at, estimator, folds)
 
 
 def _conclude(at: Experiment, estimator: BaseEstimator, folds: Sequence[Fold]) -> Outcome:
@@ -60,13 +66,16 @@ def _conclude(at: Experiment, estimator: BaseEstimator, folds: Sequence[Fold]) -
     metrics = evaluation.summarise(folds, at.table.train.task)
     metrics |= fitted.metrics | {"fit_seconds": metrics["fit_seconds"] + fitted.fit_seconds}
     at.keep(folds, metrics)
-    at.put_forward(fitted, files, metrics)
+    version, decision = at.put_forward(fitted, files, metrics)
+    at.tell(metrics, version=version, decision=decision)
     return Outcome(metrics[at.objective], metrics, folds, persistence.with_schema(fitted.model, at.table.train))
 
 
 def _kept(at: Experiment, folds: Sequence[Fold]) -> Outcome:
     metrics = evaluation.summarise(folds, at.table.train.task)
     at.keep(folds, metrics)
+    if not study.is_running():
+        at.tell(metrics)
     return Outcome(metrics[at.objective], metrics, folds)
 
 

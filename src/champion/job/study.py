@@ -4,7 +4,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from champion.base.words import trial_name
-from hydra_plugins.champion_sweeper import NOT_RANKED, current_trial, expect_last_job, report, unfinished, waits  # noqa: F401
+from hydra_plugins.champion_sweeper import (  # noqa: F401
+    AGAIN,
+    CHOICE,
+    NOT_RANKED,
+    current_trial,
+    expect_last_job,
+    repeated,
+    report,
+    unfinished,
+    waits,
+)
 
 if TYPE_CHECKING:
     from champion.tracking import Whole
@@ -20,14 +30,20 @@ def is_running() -> bool:
 
 def name() -> str | None:
     """Return what to call the trial's run."""
-    trial = current_trial()
+    trial, number = current_trial(), repeated()
+    if number is not None:
+        return f"{trial_name(number)}_again"
     return None if trial is None else trial_name(trial.number)
 
 
 def tags() -> dict[str, str]:
     """Return what identifies the trial in MLflow."""
-    trial = current_trial()
-    return {} if trial is None else {"trial": str(trial.number), "study": trial.study.study_name}
+    trial, number = current_trial(), repeated()
+    if trial is None:
+        return {}
+    if number is not None:
+        return {"again": trial_name(number), "study": trial.study.user_attrs[AGAIN]}
+    return {"trial": str(trial.number), "study": trial.study.study_name}
 
 
 def sweep() -> "Whole | None":

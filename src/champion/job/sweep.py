@@ -3,33 +3,40 @@
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from champion.base import invocation
 from champion.base.errors import ConfigError
+from champion.base.redaction import redact
 from champion.base.startup import importing
 from champion.job.settings import check_recipe
-from champion.job.study import ADVICE, BASELINES, NOT_RANKED, RUN, TREATMENTS
+from champion.job.study import ADVICE, BASELINES, CHOICE, NOT_RANKED, RUN, TREATMENTS
 
 with importing():
     from champion import data, promotion, tracking
+    from champion.cli import console
     from champion.data import Dataset
     from champion.job import naming
     from champion.learning import evaluation
     from champion.learning.baseline import Baseline
-    from champion.reporting import report
-    from champion.tracking import patience
+    from champion.reporting import report, result
+    from champion.tracking import Point, pages, patience
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
     from champion.tracking import Run
 
 FINGERPRINT = "data_fingerprint"  # of the study's data
+EVERY = 1.0  # seconds between two looks at the study
 REPORT, RESULTS = "report.html", "optimization_results.yaml"
 
 
@@ -69,10 +76,10 @@ def parent_run(
         folder=folder,
         data=dataset.summary,
         typical=dataset,
-        tags={"study": study.study_name, "command": command},
+        tags={"study": study.study_name, "objective": chosen, "command": command},
     ) as run:
         study.set_user_attr(RUN, run.id)
-        with _concluded(run, study, chosen, dataset, command=command):
+        with _concluded(run, study, chosen, dataset, command=command), _drawn(run, study, chosen):
             yield
 
 
@@ -93,8 +100,88 @@ def _conclude(run: "Run", study: "Study", objective: str, dataset: Dataset, *, c
     _write_report(run.folder, study, objective, dataset, command=command)
     failed = [one.user_attrs for one in study.get_trials(deepcopy=False) if one.state.name == "FAIL"]
     run.close_lost({known[RUN] for known in failed if RUN in known})  # those of workers that are gone among them
-    run.log_metrics(_metrics(study, objective))
+    run.log_metrics(_metrics(study, objective), step=len(_ended(study)))
     run.log_files(*sorted(file for name in (REPORT, RESULTS) if (file := run.folder / name).exists()))
+    _tell(run, study, objective, dataset, command=command)
+
+
+def _tell(run: "Run", study: "Study", objective: str, dataset: Dataset, *, command: str) -> None:
+    """Write result.json, and what MLflow's page of the run says; of the best trial the sweeper has left the results."""
+    from champion.reporting import description, search
+
+    results = run.folder / RESULTS
+    found = yaml.safe_load(results.read_text()) if results.exists() else {}
+    best = {name: found.get(f"best_{name}") for name in ("trial", "value", "params", "overrides")}
+    content = {
+        "kind": "sweep",
+        "command": redact(command),
+        "folder": str(run.folder),
+        "study": study.study_name,
+        "run": {"id": run.id, "name": run.name, "experiment": run.experiment},
+        "data": dataset.summary,
+        "objective": objective,
+        "trials": found.get("trials", {}),
+        "best": best,
+        "choice": study.user_attrs.get(CHOICE),
+        "next": {"compare": tracking.ui_command()},
+        "last_job": None,
+    }
+    result.write(run.folder, content)
+    known = search.read(study, objective, _baselines(study))
+    others = [one for one in known.trials if one not in known.ranked]
+    runs = [one.user_attrs[RUN] for one in (*known.ranked, *others) if RUN in one.user_attrs]
+    compare = pages.compare(runs, like=run.id)
+    run.describe(description.write(known, address=pages.run(run.id), compare=compare))
+    if known.choice:
+        trials = pages.trials(study.study_name, f"{objective}_so_far", rising=known.sign > 0, like=run.id)
+        if (shows := tracking.ui_command()) != pages.base():
+            console.line("pages", shows)
+        console.line("compare", f"{pages.base()}/{compare}")
+        console.line("trials", f"{pages.base()}/{trials}")
+
+
+def _baselines(study: "Study") -> list[Baseline]:
+    return [Baseline(**kept) for kept in study.user_attrs.get(BASELINES, [])]
+
+
+@contextmanager
+def _drawn(run: "Run", study: "Study", objective: str) -> Iterator[None]:
+    """Draw the best value so far as a curve over the trials that end meanwhile, however they end."""
+    over, drawn = Event(), len(_ended(study))
+    better = max if evaluation.direction(objective) == "maximize" else min
+
+    def draw() -> None:
+        nonlocal drawn
+        found: list[float] = []
+        points = []
+        for step, trial in enumerate(ended := _ended(study), 1):
+            found += [trial.value] if trial.state.name == "COMPLETE" and trial.value is not None else []
+            if found and step > drawn and trial.datetime_complete:
+                points.append(Point(objective, better(found), step, trial.datetime_complete.timestamp()))
+        drawn = len(ended)
+        if points:
+            run.draw(points)
+
+    def watch() -> None:
+        last = False
+        while not last:
+            last = over.wait(EVERY)
+            with suppress(Exception):  # of a storage that is gone: who runs the trials tells it
+                draw()
+
+    watcher = Thread(target=copy_context().run, args=(watch,), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _ended(study: "Study") -> list["FrozenTrial"]:
+    """Return the trials that have ended, in the order in which they did."""
+    trials = [one for one in study.get_trials(deepcopy=False) if one.datetime_complete is not None]
+    return sorted(trials, key=lambda one: (one.datetime_complete, one.number))
 
 
 def _check(study: "Study", dataset: Dataset, *, objective: str, direction: str) -> None:
@@ -121,7 +208,7 @@ def _write_report(folder: Path, study: "Study", objective: str, dataset: Dataset
             study,
             objective=objective,
             data=dataset.summary,
-            baselines=[Baseline(**kept) for kept in known.get(BASELINES, [])],
+            baselines=_baselines(study),
             columns=report.columns(dataset, known.get(TREATMENTS, {})),
             advice=[*known.get(ADVICE, []), *known.get(NOT_RANKED, [])],
             command=command,
@@ -135,4 +222,6 @@ def _metrics(study: "Study", objective: str) -> dict[str, float]:
     trials = study.get_trials(deepcopy=False)
     states = [one.state.name.lower() for one in trials]
     found: dict[str, float] = {f"trials_{state}": states.count(state) for state in ("complete", "pruned", "fail")}
+    stated = study.user_attrs.get(CHOICE, {}).get("stated")
+    found |= {f"{objective}_stated": stated} if stated is not None else {}
     return found | ({objective: study.best_value} if found["trials_complete"] else {})

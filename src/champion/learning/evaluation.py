@@ -1,7 +1,7 @@
 """Decides how a model is judged: which metrics, on which rows; what follows from them is promotion's decision."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,6 +38,7 @@ CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "roc_auc", "averag
 MORE_IS_BETTER = {"r2", *CLASSES[1:]}
 SMALLEST = 1e-15  # probability that a class is given at least, or a single surprise would be an infinite loss
 TIMED_ROWS = 50
+POINTS = 100  # of a curve at most
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Fold:
     """What one fold showed: its number from 1, the metrics on its validation rows, the seconds of its fit.
 
     `predicted` is what was predicted for them, of shape (n_rows,), or (n_rows, n_classes); `rounds` the number of trees
-    that boosting took, where they chose it.
+    that boosting took, where they chose it, and `losses` what they showed after each, of shape (n_trees,).
     """
 
     number: int
@@ -53,6 +54,7 @@ class Fold:
     fit_seconds: float
     predicted: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
     rounds: int | None = None
+    losses: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
 
 def metrics_of(task: Task) -> tuple[str, ...]:
@@ -156,7 +158,7 @@ def scored(estimator: BaseEstimator, fold: EncodedFold, *, task: Task, threads: 
     """Return what a fold shows; which one it is, knows only who goes through them."""
     fitted = fit(estimator, fold.X, fold.y, watch=(fold.X_validation, fold.y_validation), threads=threads)
     predicted = predict(fitted.model, fold.X_validation, task=task, threads=threads)
-    return Fold(1, score(fold.y_validation, predicted, task), fitted.seconds, predicted, fitted.rounds)
+    return Fold(1, score(fold.y_validation, predicted, task), fitted.seconds, predicted, fitted.rounds, fitted.losses)
 
 
 def summarise(folds: Sequence[Fold], task: Task) -> dict[str, float]:
@@ -173,6 +175,21 @@ def summarise(folds: Sequence[Fold], task: Task) -> dict[str, float]:
         **({"cv_rounds": fmean(rounds)} if rounds else {}),
         "fit_seconds": sum(fold.fit_seconds for fold in folds),
     }
+
+
+def curves(folds: Sequence[Fold], objective: str) -> Iterator[tuple[str, float, int]]:
+    """Yield what the last of the folds so far adds to a run's curves: the name of each, a value, and its step.
+
+    Those are the metrics of each fold, the mean of the objective so far, and what the fold's validation rows showed
+    after each tree, by a hundred points at most.
+    """
+    fold, metric = folds[-1], objective.removeprefix("cv_")
+    yield f"{objective}_so_far", fmean(one.metrics[metric] for one in folds), fold.number  # MLflow shows the first one
+    for name, found in fold.metrics.items():
+        yield f"fold_{name}", found, fold.number
+    n_trees = len(fold.losses)
+    for position in np.unique(np.linspace(0, n_trees - 1, min(n_trees, POINTS)).round().astype(int)):
+        yield f"validation_loss/fold_{fold.number}", float(fold.losses[position]), int(position) + 1
 
 
 def _one_against_rest(metric: Callable[..., float], y_true: pd.Series, predicted: np.ndarray, task: Task) -> float:

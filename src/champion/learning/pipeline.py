@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeAlias
 
@@ -54,12 +54,14 @@ class EncodedFold:
 class Fitted:
     """A fitted model that predicts in the target's unit, or the labels of classes, and what it took in seconds.
 
-    `rounds` is the number of trees after which its fit ended early, where it did.
+    `rounds` is the number of trees after which its fit ended early, where it did, and `losses` what the rows that it
+    watched showed after each tree, of shape (n_trees,).
     """
 
     model: Estimator
     seconds: float
     rounds: int | None = None
+    losses: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
 
 def build(features: ColumnTransformer, estimator: BaseEstimator) -> Pipeline:
@@ -129,8 +131,9 @@ def fit(
     seconds = time.perf_counter() - started
     if X.size > cores.CELLS_PER_THREAD:
         give_back()
-    taken = rounds.taken(bare(model)) if watch and rounds.stop_early(bare(model)) else None
-    return Fitted(model, seconds, taken)
+    if not (watch and rounds.stop_early(bare(model))):
+        return Fitted(model, seconds)
+    return Fitted(model, seconds, rounds.taken(bare(model)), rounds.losses(bare(model)))
 
 
 def _fit(model: BaseEstimator, X: Rows, y: Target, *, watch: Watch | None, threads: int | None) -> None:

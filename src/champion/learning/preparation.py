@@ -48,6 +48,7 @@ def prepare(
     test_size: float,
     n_splits: int,
     seed: int,
+    repeat: int = 0,
     keep: bool = False,
 ) -> Prepared:
     """Load `table` (the arguments of data.load) and split it; a fold is encoded when it is asked for.
@@ -55,12 +56,12 @@ def prepare(
     `keep` encodes all folds at once, unless they are too large, and hands out the same again as long as nothing else is
     asked for: trials differ in their model only.
     """
-    made_of = repr((dict(table), task, features, test_size, n_splits, seed))
+    made_of = repr((dict(table), task, features, test_size, n_splits, seed, repeat))
     if keep and made_of in _kept:
         return _kept[made_of]
     dataset = data.load(**table, task=task)
     train, test = split.hold_out(dataset, test_size=test_size, seed=seed)
-    rows = split.folds(train, n_splits=n_splits, seed=seed)
+    rows = split.folds(train, n_splits=n_splits, seed=seed, repeat=repeat)
     described = features(train)
     prepared = Prepared(
         dataset.summary,
@@ -74,9 +75,15 @@ def prepare(
     del dataset  # whose rows stand in both parts now
     give_back()
     if keep:
-        encoded = iter(prepared.folds)
-        if (first := next(encoded)).X.nbytes * n_splits < MOST_KEPT:
-            prepared = replace(prepared, folds=[first, *encoded])
+        prepared = _encoded(prepared)
         _kept.clear()
         _kept[made_of] = prepared
     return prepared
+
+
+def _encoded(prepared: Prepared) -> Prepared:
+    """Return the same with all folds encoded, unless they are too large."""
+    encoded = iter(prepared.folds)
+    first = next(encoded)
+    too_large = first.X.nbytes * len(prepared.validation) >= MOST_KEPT
+    return prepared if too_large else replace(prepared, folds=[first, *encoded])

@@ -49,6 +49,21 @@ def taken(estimator: BaseEstimator) -> int:
     return int(estimator.tree_count_ if _library(estimator) == "catboost" else estimator.best_iteration_)
 
 
+def losses(estimator: BaseEstimator) -> np.ndarray:
+    """Return what a model fitted by `fit` lost on the watched rows after each of its trees, as its library measures it.
+
+    The array has the shape (n_trees,), those past the best among them.
+    """
+    if isinstance(estimator, HISTOGRAM):
+        return -np.asarray(estimator.validation_score_[1:], dtype="float64")
+    if _library(estimator) == "lightgbm":
+        kept = estimator.evals_result_
+    else:
+        kept = estimator.get_evals_result() if _library(estimator) == "catboost" else estimator.evals_result()
+    measured = list(kept.values())[-1]  # on the rows learned from, where there are two
+    return np.asarray(list(measured.values())[-1], dtype="float64")
+
+
 def settle(estimator: BaseEstimator, found: Sequence[float] = ()) -> None:
     """Let any fit of `estimator` take as many trees as were `found` on average, or as it may have where none were."""
     if not stop_early(estimator):

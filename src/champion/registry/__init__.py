@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from champion.registry.address import promote_command, serve_command, train_command
-from champion.registry.export import export
+from champion.registry.export import content, export
 from champion.registry.history import Event, before, events, notice
 from champion.registry.standing import challenge, locked, mirror, promote
 from champion.registry.version import (

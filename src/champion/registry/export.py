@@ -15,14 +15,15 @@ def export() -> Path:
     """Write every model's champion, challenger, versions and history to outputs/registry.json, all or nothing."""
     file = home() / "outputs" / "registry.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    models = {model.name: _content(model.name) for model in all_registered()}
+    models = {model.name: content(model.name) for model in all_registered()}
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(models, indent=2) + "\n")
     os.replace(draft, file)
     return file
 
 
-def _content(name: str) -> dict[str, Any]:
+def content(name: str) -> dict[str, Any]:
+    """Return the numbers of champion and challenger of a model, all its versions, and its history, oldest first."""
     known = versions(name)
     holders = {alias: version.version for version in known for alias in version.aliases}
     return {

@@ -8,7 +8,7 @@ from filelock import FileLock
 from mlflow.entities.model_registry import ModelVersion
 
 from champion.base.home import home
-from champion.registry import history
+from champion.registry import description, history
 from champion.registry.version import CHALLENGER, CHAMPION, Version, aliases, get, stored_versions
 from champion.tracking import patience
 
@@ -30,6 +30,7 @@ def promote(version: Version, *, how: str = "promote", reason: str = "") -> Vers
     if CHAMPION not in standing:
         _set_alias(version, CHAMPION)  # from here on it is true
         history.record(name, version, how=how, reason=reason)
+        description.describe(name)
     if CHALLENGER in standing:
         patience.client().delete_registered_model_alias(name, CHALLENGER)
     mirror(name)

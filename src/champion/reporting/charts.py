@@ -61,7 +61,7 @@ def curves(search: Search) -> go.Figure | None:
     told = [one for one in search.trials if one.intermediate_values]
     if not told:
         return None
-    leader = search.ranked[0].number if search.ranked else None
+    leader = search.best.number if search.best else None
     kinds: dict[str, tuple[list[FrozenTrial], dict[str, Any]]] = {
         "ended early": ([], {"color": NO_VALUE, "width": 1}),
         "complete": ([], {"color": FAIR, "width": 1.2}),

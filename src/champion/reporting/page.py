@@ -10,10 +10,10 @@ from plotly.offline import get_plotlyjs
 
 from champion.data import Summary
 from champion.learning.baseline import Baseline
-from champion.reporting import charts, tables
-from champion.reporting.search import Search
+from champion.reporting import charts, search, tables
 
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
+PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 IN_UNIT = ("cv_rmse", "cv_mae")
 AT_ONCE = 20  # trials on the leaderboard, before the reader asks for all of them
 
@@ -35,8 +35,7 @@ def write(
     """
     if len(study.directions) > 1:
         return None
-    found = Search(study.get_trials(deepcopy=False), objective, [one for one in baselines if objective in one.metrics])
-    drawn = charts.draw(found)
+    found = search.read(study, objective, baselines)
     content = {
         "study": study.study_name,
         "objective": objective,
@@ -47,15 +46,15 @@ def write(
         "states": tables.states(found.trials),
         "times": tables.times(found.trials),
         "against": tables.against(found),
+        "said": found.choice.get("said", []),
         "leaders": tables.leaderboard(found),
         "others": tables.others(found),
         "importances": tables.importances(study, found),
-        "charts": drawn,
+        "charts": (drawn := charts.draw(found)),
         "plotly": get_plotlyjs() if any(drawn.values()) else "",
         "columns": [] if columns is None else columns.to_dict("records"),
         "advice": list(advice),
     }
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     file = folder / "report.html"
-    file.write_text(page.from_string(TEMPLATE.read_text("utf-8")).render(content, at_once=AT_ONCE), encoding="utf-8")
+    file.write_text(PAGE.from_string(TEMPLATE.read_text("utf-8")).render(content, at_once=AT_ONCE), encoding="utf-8")
     return file

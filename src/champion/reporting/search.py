@@ -1,27 +1,30 @@
 """Decides what a search was: which trials are ranked, and in which words and digits they are told."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import pstdev
 from typing import Any
 
+from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from champion.learning.baseline import Baseline
 from champion.learning.evaluation import direction
 
 REASON, LOST, TWIN, OUTSIDE = "reason", "lost", "same_as", "outside_space"  # what the sweeper notes of a trial
+CHOICE = "choice"  # what it notes of a study: the trial that is chosen, who may be as good, and what is to be known
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """The trials of a study with one objective, and the baselines that have it too."""
+    """The trials of a study with one objective, the baselines that have it too, and the choice, once it is made."""
 
     trials: Sequence[FrozenTrial]
     objective: str
     baselines: Sequence[Baseline]
+    choice: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sign(self) -> int:
@@ -33,6 +36,12 @@ class Search:
         """The complete trials, best first, without those that only repeat another one."""
         complete = [one for one in self.trials if one.state is TrialState.COMPLETE and TWIN not in one.user_attrs]
         return sorted(complete, key=lambda trial: self.sign * value(trial))
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The trial that is chosen, or the first."""
+        own = [one for one in self.ranked if one.number == self.choice.get("best")]
+        return next(iter([*own, *self.ranked]), None)
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -66,6 +75,12 @@ class Search:
     def params(self, trial: FrozenTrial) -> dict[str, str]:
         """Return the parameters of a trial by what they are called."""
         return {self.labels[name]: amount(found) for name, found in chosen(trial).items()}
+
+
+def read(study: Study, objective: str, baselines: Sequence[Baseline]) -> Search:
+    """Return what a study is by now."""
+    known = [one for one in baselines if objective in one.metrics]
+    return Search(study.get_trials(deepcopy=False), objective, known, study.user_attrs.get(CHOICE, {}))
 
 
 def chosen(trial: FrozenTrial) -> dict[str, Any]:

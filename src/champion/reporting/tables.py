@@ -19,7 +19,10 @@ FEWEST = 10  # complete trials that say which parameters matter
 
 @dataclass(frozen=True)
 class Row:
-    """A trial or a baseline; `place` is a trial's rank, `behind` how far it is from the best, `note` what else is."""
+    """A trial or a baseline; `place` is a trial's rank, `behind` how far it is from the best, `note` what else is.
+
+    `again` is the mean of other folds, `alike` whether the distance from the one that is chosen may be chance.
+    """
 
     name: str
     place: int | None = None
@@ -28,6 +31,9 @@ class Row:
     params: Mapping[str, str] = field(default_factory=dict)
     seconds: str = ""
     note: str = ""
+    again: str = ""
+    alike: bool = False
+    chosen: bool = False
 
 
 def leaderboard(search: Search) -> list[Row]:
@@ -41,7 +47,11 @@ def leaderboard(search: Search) -> list[Row]:
     for place, trial in enumerate(search.ranked, 1):
         number = value(trial)
         told = (search.told(trial), _behind(number, best), search.params(trial), _seconds(trial))
-        rows.append((search.sign * number, Row(f"{trial.number}", place, *told)))
+        again = search.choice.get("again", {}).get(f"{trial.number}")
+        alike, is_best = trial.number in search.choice.get("as_good", ()), trial is search.best
+        mean = "" if again is None else search.shown(again)
+        row = Row(f"{trial.number}", place, *told, again=mean, alike=alike, chosen=is_best)
+        rows.append((search.sign * number, row))
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
 
@@ -57,9 +67,9 @@ def others(search: Search) -> dict[str, list[Row]]:
 
 def against(search: Search) -> list[tuple[str, str, bool]]:
     """Return each baseline's name, how far the best trial is from it, and whether the trial is the better one."""
-    if not search.ranked:
+    if search.best is None:
         return []
-    best = value(search.ranked[0])
+    best = value(search.best)
     levels = [(one.name, search.level(one)) for one in search.baselines]
     return [(name, _distance(best, level, search), search.sign * best < search.sign * level) for name, level in levels]
 

@@ -1,4 +1,4 @@
-"""Decides where an experiment keeps its files; what is kept of a run is decided in run.py and model.py."""
+"""Decides where an experiment keeps its files, and how one is had again; what is kept of a run, run.py decides."""
 
 import logging
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.utils.file_utils import local_file_uri_to_path
@@ -16,6 +17,7 @@ from champion.base.errors import ConfigError, TrackingError
 from champion.base.home import home
 from champion.base.redaction import redact
 from champion.base.remedy import installation
+from champion.tracking import patience
 from champion.tracking.patience import OutageError
 
 logging.getLogger("botocore").setLevel(logging.WARNING)  # or it says where it has found credentials
@@ -88,3 +90,14 @@ def kept_at(where: str) -> Iterator[None]:
     except Exception as error:  # each library's own kinds
         reason = redact(str(error)).partition("\n")[0][:300].removesuffix(".")
         raise TrackingError(f"tracking.artifacts: no files can be kept at '{redact(where)}': {reason}.") from error
+
+
+def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
+    """Copy the artifact `name` of a run into `folder`, or return None where run or artifact is gone."""
+    try:
+        if name not in {file.path for file in patience.client().list_artifacts(run_id)}:
+            return None  # asked before, as a server that lacks a file is asked for it for minutes
+        found = patience.call(mlflow.artifacts.download_artifacts, run_id=run_id, artifact_path=name, dst_path=folder)
+        return Path(found)
+    except (MlflowException, OSError):
+        return None

@@ -5,6 +5,7 @@ from functools import cache
 import mlflow
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from mlflow.utils.validation import _validate_experiment_name
 
 from champion.base.errors import TrackingError
@@ -12,8 +13,15 @@ from champion.tracking import moved, patience
 from champion.tracking.artifacts import check, lies_in, location, root
 from champion.tracking.process import close_killed_runs
 
-# Or MLflow's pages offer what agents and their traces would show, and no training runs.
-KIND = {"mlflow.experimentKind": "custom_model_development"}
+TAGS = {
+    # Or MLflow's pages offer what agents and their traces would show, and no training runs.
+    "mlflow.experimentKind": "custom_model_development",
+    MLFLOW_RUN_NOTE: (
+        "A run trains one configuration. A sweep is a run with its trials below it, which the sign before its name"
+        " shows; its own page has the leaderboard. `cv_…` is the mean over the folds, `test_…` of the held-out rows,"
+        " `cv_…_so_far` of the folds so far, which trials have, too, that were ended early."
+    ),
+}
 
 
 def check_name(experiment: str) -> None:
@@ -38,7 +46,7 @@ def experiment_named(name: str, artifacts: str | None) -> str:
     if (found := client.get_experiment_by_name(name)) is None:
         where = location(artifacts, name)
         try:
-            return str(client.create_experiment(name, artifact_location=where, tags=KIND))
+            return str(client.create_experiment(name, artifact_location=where, tags=TAGS))
         except MlflowException as error:
             if (found := client.get_experiment_by_name(name)) is None:  # no other process was quicker
                 raise TrackingError(f"experiment_name '{name}' is refused by MLflow: {error.message}") from error

@@ -1,24 +1,22 @@
 """Decides what a run holds in MLflow: start it, log to it, end it as what it was."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mlflow
 from mlflow.entities import DatasetInput, Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from champion.base.redaction import redact
 from champion.tracking import patience
 from champion.tracking.artifacts import kept_at
+from champion.tracking.beside import beside
 from champion.tracking.connection import refusals_in_one_line
 from champion.tracking.experiment import experiment_named, experiment_of
 from champion.tracking.process import alive, close_killed, close_killed_runs
@@ -29,31 +27,56 @@ if TYPE_CHECKING:
     from champion.data import Dataset, Summary
 
 
+class Point(NamedTuple):
+    """A point of a curve: the metric, its value and step, and when it was found, in seconds since the epoch, or now."""
+
+    metric: str
+    value: float
+    step: int
+    at: float | None = None
+
+
 @dataclass(frozen=True)
 class Run:
     """An MLflow run; everything logged goes to it, and files for it are made in `folder`.
 
-    It may still be about to begin, beside the work.
+    It may still be about to begin, beside the work; `drawn` is what of its curves may still be on its way.
     """
 
     begun: Future[str]
     name: str
     experiment: str
     folder: Path
+    drawn: list[Future[None]] = field(default_factory=list)
 
     @property
     def id(self) -> str:
         """Its id, once what is known of it from the start is logged; or raise why it can't be."""
         return self.begun.result()
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Log all metrics in one call."""
         now = int(time.time() * 1000)
-        patience.client().log_batch(self.id, metrics=[Metric(key, value, now, 0) for key, value in metrics.items()])
+        patience.client().log_batch(self.id, metrics=[Metric(key, value, now, step) for key, value in metrics.items()])
+
+    def draw(self, points: Iterable[Point]) -> None:
+        """Log points of curves in one call, beside the work; what refuses them is raised when the run ends."""
+        now, before = time.time(), self.drawn[-1:]
+        metrics = [Metric(one.metric, one.value, int(1000 * (one.at or now)), one.step) for one in points]
+
+        def log() -> None:
+            wait(before)  # as databases take one after the other
+            patience.client().log_batch(self.id, metrics=metrics)
+
+        self.drawn.append(beside(log))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set all tags in one call."""
         patience.client().log_batch(self.id, tags=[RunTag(key, redact(value)) for key, value in tags.items()])
+
+    def describe(self, text: str) -> None:
+        """Let MLflow's page of the run show this Markdown."""
+        self.set_tags({MLFLOW_RUN_NOTE: text})
 
     def log_files(self, *files: Path) -> None:
         """Keep copies of the files among the run's artifacts."""
@@ -68,17 +91,6 @@ class Run:
             if run.info.run_id in run_ids:
                 close_killed(run.info.run_id)
         close_killed_runs(experiment_id)
-
-
-def fetch(run_id: str, name: str, *, folder: str) -> Path | None:
-    """Copy the artifact `name` of a run into `folder`, or return None where run or artifact is gone."""
-    try:
-        if name not in {file.path for file in patience.client().list_artifacts(run_id)}:
-            return None  # asked before, as a server that lacks a file is asked for it for minutes
-        found = patience.call(mlflow.artifacts.download_artifacts, run_id=run_id, artifact_path=name, dst_path=folder)
-        return Path(found)
-    except (MlflowException, OSError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -120,9 +132,9 @@ def start_run(
         experiment_id = experiment_of(parent) if parent else experiment_named(experiment, artifacts)
         known = {**tags, **provenance(data), **process_tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
         begin = partial(_begin, experiment_id, name, known, params, dataset_input(data, typical), config, part_of)
-        begun = _beside(begin)
-        with _ended(begun, part_of):
-            yield Run(begun, name, experiment, folder)
+        begun = beside(begin)
+        with _ended(run := Run(begun, name, experiment, folder), part_of):
+            yield run
 
 
 @contextmanager
@@ -146,8 +158,8 @@ def start_sweep(
             patience.twice(patience.client().log_inputs, run_id, [dataset_input(data, typical)])
         begun: Future[str] = Future()
         begun.set_result(run_id)
-        with _ended(begun):
-            yield Run(begun, name, experiment, folder)
+        with _ended(run := Run(begun, name, experiment, folder)):
+            yield run
 
 
 def _begin(
@@ -173,20 +185,6 @@ def _begin(
     return run_id
 
 
-def _beside(work: Callable[[], str]) -> Future[str]:
-    """Do it in a thread that nobody waits for where the process ends."""
-    done: Future[str] = Future()
-
-    def do() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:  # raised where the id is asked for
-            done.set_exception(error)
-
-    Thread(target=copy_context().run, args=(do,), daemon=True).start()
-    return done
-
-
 def _create(experiment_id: str, name: str, tags: Mapping[str, str]) -> RunInfo:
     shown = {key: redact(value) for key, value in tags.items()}
     return patience.client().create_run(experiment_id, run_name=name, tags={**context_tags(), **shown}).info
@@ -202,19 +200,24 @@ def _goes_on(run_id: str) -> bool:
 
 
 @contextmanager
-def _ended(begun: Future[str], part_of: Whole = ALONE) -> Iterator[None]:
-    """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends; raise why it couldn't begin, if so."""
+def _ended(run: Run, part_of: Whole = ALONE) -> Iterator[None]:
+    """Mark the run as FINISHED, FAILED or KILLED when what is done in it ends; raise what refused it beside that."""
     try:
         yield
-        begun.result()  # in here, as who waits for it may be told to stop
+        run.begun.result()  # in here, as who waits for it may be told to stop
+        for drawn in run.drawn:
+            drawn.result()
     except Exception as error:
-        _fail(begun.result(), error, part_of)
+        wait(run.drawn)
+        _fail(run.id, error, part_of)
         raise
     except BaseException as stop:
         with patience.last_words(stop):
-            _fail(begun.result(patience.HURRIED), stop, part_of)
+            run.begun.result(patience.HURRIED)
+            wait(run.drawn, patience.HURRIED)
+            _fail(run.id, stop, part_of)
         raise
-    patience.client().set_terminated(begun.result(), "FINISHED")
+    patience.client().set_terminated(run.id, "FINISHED")
 
 
 def _fail(run_id: str, error: BaseException, part_of: Whole) -> None:

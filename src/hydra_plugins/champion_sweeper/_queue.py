@@ -8,7 +8,7 @@ import time
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.champion_sweeper._limits import Limits
-from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._space import Searched
 from hydra_plugins.champion_sweeper._store import Store
 
 LENGTH = 30  # trials that wait at first: each look at the study reads all that wait, so they are few
@@ -16,7 +16,7 @@ REFILL = 15  # trials that are added at a time, by the worker that takes each so
 TRIES = 5  # looks at an empty queue before a worker gives up
 
 
-def fill(store: Store, space: Space, *, n_trials: int | None) -> int | None:
+def fill(store: Store, space: Searched, *, n_trials: int | None) -> int | None:
     """Queue what is missing, and return how many trials there are to be in all (None: no end).
 
     A small discrete space is queued whole. Of another one, the configured values come first; what follows is chosen

@@ -24,19 +24,18 @@ def leaders(study: optuna.Study) -> list[FrozenTrial]:
     return sorted(own, key=lambda trial: trial.value or 0, reverse=highest_first)
 
 
-def write(study: optuna.Study, space: Space, *, folder: Path, differing: Sequence[str] = ()) -> None:
-    """Write optimization_results.yaml.
+def write(study: optuna.Study, space: Space, best: FrozenTrial, *, folder: Path, differing: Sequence[str] = ()) -> None:
+    """Write optimization_results.yaml: `best` is the trial that is chosen, if there is one objective.
 
     `differing` are the keys that trials differ in and across which their values can't be compared.
     """
-    first, *others = leaders(study)
     found: dict[str, Any] = {"name": "optuna", "study_name": study.study_name, "trials": _count(study)}
     if len(study.directions) == 1:
-        best = _entry(first, space)
-        found |= {"best_trial": best["trial"], "best_value": best["values"][0], "best_params": best["params"]}
-        found |= {"best_overrides": space.overrides(chosen(first))}
+        entry = _entry(best, space)
+        found |= {"best_trial": entry["trial"], "best_value": entry["values"][0], "best_params": entry["params"]}
+        found |= {"best_overrides": space.overrides(chosen(best))}
     else:
-        found |= {"solutions": [_entry(trial, space) for trial in (first, *others)]}
+        found |= {"solutions": [_entry(trial, space) for trial in leaders(study)]}
     found |= {"incomparable": list(differing)} if differing else {}
     (folder / "optimization_results.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from omegaconf import DictConfig, OmegaConf
 from optuna import Trial
@@ -17,16 +17,39 @@ from hydra_plugins.champion_sweeper._parameter import OUTSIDE, Parameter
 Options: TypeAlias = tuple[str, ...]  # of the groups that are swept, in the order of their parameters
 
 
+class Searched(Protocol):
+    """What trials are made of: what a worker lets the study choose, and composes."""
+
+    def grid(self, limit: int | None) -> list[dict[str, Any]] | None:
+        """Return every point, or None where there are more than `limit`."""
+
+    def first(self) -> list[dict[str, Any]]:
+        """Return the first trials."""
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Return some points."""
+
+    def suggest(self, trial: Trial, *, queued: Mapping[str, Any]) -> dict[str, Any]:
+        """Let the study choose, or take what was queued."""
+
+    def overrides(self, params: Mapping[str, Any]) -> list[str]:
+        """Return the overrides that stand for a point."""
+
+    def compose(self, params: Mapping[str, Any]) -> DictConfig:
+        """Return the configuration of a point."""
+
+
 @dataclass(frozen=True)
 class Space:
     """What is swept: parameters of every trial, and those that come with a combination of config group options.
 
-    `given` is what the command line says, in its order.
+    `given` is what the command line says, in its order; `known` are points that earlier searches found good.
     """
 
     given: Given
     branches: Mapping[Options, "Branch"]
     groups: tuple[str, ...] = ()
+    known: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -100,11 +123,12 @@ class Space:
         """Return the first trials, each branch taking turns.
 
         They are the configured values of each branch, and then these again but for what `hydra.sweeper.first` says,
-        whether the space of the files holds them or not. What the command line sweeps takes the place of what is
-        configured.
+        whether the space of the files holds them or not, and then those that are known from earlier searches. What the
+        command line sweeps takes the place of what is configured.
         """
         turns = [self.first_of(branch) for branch in self.branches.values()]
-        return [params for turn in itertools.zip_longest(*turns) for params in turn if params is not None]
+        found = [params for turn in itertools.zip_longest(*turns) for params in turn if params is not None]
+        return [*found, *(dict(point) for point in self.known if point not in found)]
 
     def first_of(self, branch: "Branch") -> list[dict[str, Any]]:
         """Return the first trials of one branch."""

@@ -1,11 +1,11 @@
 """Decides what becomes of a `-m` command: its space, its study, the search, and the one job at its end."""
 
 import sys
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +15,33 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import TrialState
 
 from hydra_plugins.champion_sweeper import (
+    CHOICE,
     NOT_RANKED,
     _address,
+    _again,
     _command,
     _console,
+    _forecast,
     _launch,
+    _learned,
     _notes,
     _overrides,
-    _queue,
     _reading,
     _results,
     _sampling,
     _study,
 )
 from hydra_plugins.champion_sweeper._errors import Outage, SweepError
-from hydra_plugins.champion_sweeper._limits import Limits, begun
+from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._parameter import chosen
-from hydra_plugins.champion_sweeper._settings import check, directions
+from hydra_plugins.champion_sweeper._search import search
+from hydra_plugins.champion_sweeper._settings import check, directions, patience
 from hydra_plugins.champion_sweeper._space import Space, flat
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
 from hydra_plugins.champion_sweeper._store import Store, refusals
-from hydra_plugins.champion_sweeper._study import REASON
 from hydra_plugins.champion_sweeper._worker import STOPPED, Worker
 
 
@@ -58,18 +60,21 @@ def sweep(
     warnings.simplefilter("ignore", ExperimentalWarning)
     settings, folder = config.hydra.sweeper, Path(str(config.hydra.sweep.dir)).absolute()
     check(settings)
+    lasts = patience(settings, directions=directions(settings.direction))
     space = _read_space(arguments, hydra_context=hydra_context, config=config)
     notes = [*_notes.outside(space), *_notes.not_followed(space, settings)]
     _settle(space, settings)
     _sampling.rehearse(settings, space, directions=directions(settings.direction))
     first, *others = [space.compose(point) for point in space.examples()]
     last_job = any(one.hydra.sweeper.last_job for one in (first, *others))
-    deadline = None if settings.timeout is None else began + settings.timeout
-    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job=last_job)
+    kept = settings.again.timeout * (settings.timeout or 0) if settings.again else 0
+    deadline = None if settings.timeout is None else began + settings.timeout - kept
+    limits = Limits(settings.n_trials, deadline, settings.max_failure_rate, last_job, lasts, kept)
     address = _address.storage(str(settings.storage), reserved=settings.reserved)
+    space = replace(space, known=tuple(_learned.points(space, settings, folder=folder, address=address)))
     store = Store(address, str(settings.study_name), settings.grace_period)
     worker = Worker(task, hydra_context, config, space, store, limits, command="")
-    if (winner := _found(worker, first, folder=folder, notes=notes)) is not None:
+    if (winner := _found(worker, space, first, folder=folder, notes=notes)) is not None:
         best, number = [*space.overrides(winner), *map(str, settings.last_job_overrides)], len(store.trials())
         try:
             _launch.job(task, best, hydra_context=hydra_context, config=config, number=number, folder=folder)
@@ -79,12 +84,14 @@ def sweep(
             raise SystemExit(status) from None
 
 
-def _found(worker: Worker, first: DictConfig, *, folder: Path, notes: Sequence[str]) -> dict[str, Any] | None:
+def _found(
+    worker: Worker, space: Space, first: DictConfig, *, folder: Path, notes: Sequence[str]
+) -> dict[str, Any] | None:
     """Search; leave what was found in the folder, and return the point of the last job, if there is to be one.
 
     `first` is one of the configurations that are searched.
     """
-    space, store, config = worker.space, worker.store, worker.config
+    store, config = worker.store, worker.config
     settings, asked = config.hydra.sweeper, directions(config.hydra.sweeper.direction)
     made_with = {"hydra.sweeper.direction": ", ".join(asked), **space.made_with(may_change=settings.may_change)}
     differing = _notes.differing(space, settings.incomparable or ())
@@ -100,14 +107,32 @@ def _found(worker: Worker, first: DictConfig, *, folder: Path, notes: Sequence[s
         worker = replace(worker, command=command)
         held = first.hydra.sweeper.get("context")
         with _told_to_stop(worker), nullcontext() if held is None else instantiate(held, study, folder):
-            if not search(worker, folder=folder, notes=[*notes, *warning]):
+            opening = partial(_console.opening, store, space, settings.workers, folder, [*notes, *warning])
+            if (ended := search(worker, opening=opening)) is None:
                 return None
-            with _writing_into(folder):
-                _results.write(study, space, folder=folder, differing=differing)
-            winner = chosen(_results.leaders(study)[0])
+            if (found := _again.run(worker, space, study, comparable=not differing)) is None:
+                return None
+            ended += _outlook(worker, space)
+            winner = chosen(found.best)
             best = _command.program([*_command.places(), *space.overrides(winner)]) if len(asked) == 1 else None
-            _console.results(study, space, store=store, best=best, notes=warning)
+            study.set_user_attr(
+                CHOICE, {**found.known, "said": [f"the search has ended: {ended}", *found.said], "command": best}
+            )
+            study.set_user_attr(_learned.LEADERS, _learned.told(found.leaders, space))
+            with _writing_into(folder):
+                _results.write(study, space, found.best, folder=folder, differing=differing)
+            _console.results(space, found, store=store, best=best, ended=ended, notes=warning)
     return winner if best and space.compose(winner).hydra.sweeper.last_job else None  # as its own recipe says
+
+
+def _outlook(worker: Worker, space: Space) -> str:
+    """Say what going on with the search would likely bring, where there is more to try, as the end of a sentence."""
+    settings, study = worker.config.hydra.sweeper, worker.store.study()
+    if len(study.directions) > 1 or space.grid(settings.n_trials) is not None:
+        return ""
+    sign = -1 if study.direction is optuna.study.StudyDirection.MAXIMIZE else 1
+    more = _forecast.told(worker.store.counted(), sign=sign, workers=settings.workers)
+    return f"; {more}" if more else ""
 
 
 def _read_space(arguments: list[str], *, hydra_context: HydraContext, config: DictConfig) -> Space:
@@ -134,69 +159,6 @@ def _settle(space: Space, settings: DictConfig) -> None:
             kept = [name for name in _notes.OWN if name in own]
             with open_dict(own):
                 own.update({name: value for name, value in _notes.as_written(settings).items() if name not in kept})
-
-
-def search(worker: Worker, *, folder: Path, notes: Sequence[str] = ()) -> bool:
-    """Queue trials and launch workers until the limits are reached; what a dead worker ran is run again.
-
-    Return whether it is for this command to end the study, and not for another one that shares it. Raises SweepError
-    when too many trials fail, or none succeeds.
-    """
-    store, n_workers = worker.store, worker.config.hydra.sweeper.workers
-    before = {trial.number for trial in store.trials() if trial.state.is_finished()}
-    _study.close_lost(store, command=worker.command)
-    total = _queue.fill(store, worker.space, n_trials=worker.limits.n_trials)
-    _study.ready(store, worker.command)
-    worker = replace(worker, limits=replace(worker.limits, n_trials=total))
-    _console.opening(store, worker.space, total=total, workers=n_workers, folder=folder, notes=notes)
-    with _console.progress(store, worker.limits):
-        _work(worker, n_workers)
-    if running := store.trials(TrialState.RUNNING):
-        _console.elsewhere(len(running))
-        return False
-    _judge(store, worker.limits)
-    if not _study.is_last(store, worker.command, before=before):
-        _console.elsewhere(0)
-        return False
-    return True
-
-
-def _work(worker: Worker, n_workers: int) -> None:
-    """Launch workers while there is work, then wait for what other commands run, and take over what they lose."""
-    store, limits, told = worker.store, worker.limits, False
-    while not limits.ended(trials := store.counted()):
-        if not limits.reached(trials):
-            before = begun(store.trials())
-            died = _launch.launch(worker, n_workers)
-            _study.close_lost(store, command=worker.command, ended=died is None, blame=True)
-            _queue.top_up(store, limits.n_trials)
-            if begun(store.trials()) == before and not limits.reached(store.counted()):
-                why = f"The launcher says: {died}" if died else "hydra.sweeper.workers=1 may show why."
-                raise SweepError(f"The workers ended before they ran a trial. {why}")
-        elif running := store.trials(TrialState.RUNNING):
-            if not told:
-                _console.waiting(len(running))
-            told = True
-            time.sleep(1)
-            _study.close_lost(store, command=worker.command)
-        else:
-            return
-
-
-def _judge(store: Store, limits: Limits) -> None:
-    trials = store.counted()
-    failed = [trial for trial in trials if trial.state is TrialState.FAIL]
-    complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    reason = f"The first, trial {failed[0].number}: {failed[0].user_attrs.get(REASON, '?')}" if failed else ""
-    if failed and not complete:
-        raise SweepError(f"All {len(failed)} trials failed. {reason}")
-    if limits.too_many_failed(trials):
-        allowed = f"hydra.sweeper.max_failure_rate={limits.failure_rate} allows"
-        raise SweepError(f"{len(failed)} of {len(failed) + complete} trials failed, more than {allowed}. {reason}")
-    if not complete:
-        pruner = f"hydra.sweeper.pruner ended all {len(trials)}; null lets them go on"
-        remedy = "Give hydra.sweeper.timeout more seconds" if limits.ended(trials) else pruner
-        raise SweepError(f"No trial was finished. {remedy}.")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from hydra_plugins.champion_sweeper import _job, _queue, _sampling, _study, runn
 from hydra_plugins.champion_sweeper._errors import Outage
 from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._parameter import chosen
-from hydra_plugins.champion_sweeper._space import Space
+from hydra_plugins.champion_sweeper._space import Searched
 from hydra_plugins.champion_sweeper._store import Store, refusals
 from hydra_plugins.champion_sweeper._study import REASON, RETRY, TWIN
 
@@ -38,7 +38,7 @@ class Worker:
     task: TaskFunction
     hydra_context: HydraContext
     config: DictConfig
-    space: Space
+    space: Searched
     store: Store
     limits: Limits
     command: str

@@ -15,15 +15,19 @@ BEGAN = time.time()  # of the command, almost: what came before is Python's and 
 DEFAULTS: dict[str, Any] = {
     "n_trials": 30,  # in all, also when a study goes on; None: no end but the timeout
     "timeout": None,  # seconds of the whole command; the search ends in time for the last job
+    "patience": None,  # trials, or seconds as in 90s, without a gain of min_gain, after which the search ends
+    "min_gain": 0.001,  # share of the best value by which a better one must differ to be a gain
     "workers": 1,  # trials at a time: local processes with Hydra's basic launcher, else jobs of its launcher
     "imports": [],  # modules that jobs import: done once for all workers of this machine
     "direction": "minimize",  # or maximize; a list where the job returns several numbers
     "params": {},  # the space, in Hydra's sweep grammar, where the command line sweeps no value
     "first": [],  # trials before the sampler chooses: the configured values, changed as each mapping says
+    "learn_from": [],  # studies that have ended, by name or folder: their best trials come next, where they fit
     "study_name": "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}",  # one that exists goes on
     "storage": "${hydra.sweep.dir}/study.journal",  # a file, or a database's URL
     "reserved": [],  # databases of something else, where no study may be kept
     "grace_period": 60,  # seconds without a heartbeat after which a worker is dead, in a database server
+    "again": None,  # how the best trials run again to be told apart: share, times, timeout, choose, key
     "sampler": None,  # an Optuna sampler to instantiate; its seed is that of the whole study
     "pruner": None,  # an Optuna pruner to instantiate; None: no trial is pruned
     "incomparable": [],  # keys across which trials' values can't be compared: where they differ, none is pruned
