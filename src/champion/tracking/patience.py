@@ -42,12 +42,15 @@ def _nobody(_: str | None, *, until: float = 0.0) -> None:
 
 @dataclass
 class _Patience:
-    """How many seconds an outage may last, None where nobody waits, who is told of it, and since when there is one."""
+    """How many seconds an outage may last, None where nobody waits, who is told of it, and since when there is one.
+
+    `lost` is what was said where that lasted too long.
+    """
 
     seconds: float | None = None
     told: Callable[..., None] = _nobody
     since: float | None = None
-    is_over: bool = False
+    lost: str = ""
 
 
 _patience = _Patience()
@@ -60,7 +63,7 @@ def begin(seconds: float, *, told: Callable[..., None] | None = None) -> None:
     # MLflow's own tries take minutes, in which nobody is told.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for each try
-    _patience.seconds, _patience.told, _patience.since, _patience.is_over = seconds, told or _nobody, None, False
+    _patience.seconds, _patience.told, _patience.since, _patience.lost = seconds, told or _nobody, None, ""
 
 
 @contextmanager
@@ -84,7 +87,7 @@ def call(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     `work` may have been done already when it is tried again.
     """
-    while not _patience.is_over:
+    while not _patience.lost:
         try:
             done = work(*args, **kwargs)
         except Exception as error:
@@ -92,10 +95,10 @@ def call(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
                 raise
             _wait(error, why, _patience.seconds)
         else:
-            if _patience.since is not None:
-                _go_on(_patience.since)
+            if (since := _patience.since) is not None:
+                _go_on(since)
             return done
-    raise OutageError(f"MLflow at '{_address()}' is away.")
+    raise OutageError(_patience.lost)
 
 
 def twice(change: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -119,15 +122,15 @@ class _Patient:
 def _wait(error: Exception, why: str, seconds: float) -> None:
     now = time.time()
     says = f"MLflow at '{_address()}' is away: {why}"
-    if _patience.since is None:
-        _patience.since = now
+    if (since := _patience.since) is None:  # another thread may find that it is back in the same moment
+        since = _patience.since = now
         if seconds:
             _patience.told(says, until=now + seconds)
             logging.getLogger(__name__).warning(f"{says}. Waiting for it, {_clock(seconds)} at most.")
-    if now - _patience.since >= seconds:
-        _patience.is_over = True
+    if now - since >= seconds:
         waited = f" Waited {_clock(seconds)} for it (tracking.patience={seconds:g})." if seconds else ""
-        raise OutageError(f"{says}.{waited}") from error
+        _patience.lost = f"{says}.{waited}"
+        raise OutageError(_patience.lost) from error
     time.sleep(min(EVERY, seconds))
 
 
