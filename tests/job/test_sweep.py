@@ -549,7 +549,7 @@ def test_many_workers_on_one_fresh_database_lose_nothing(tmp_path: Path, table: 
     """200 trials on 4 workers that start at once against no database at all: 200 child runs, none RUNNING."""
     home = Home(tmp_path / "fresh")
     command = ("-m", *table, "model.max_iter=range(1,201)", "hydra.sweeper.workers=4", "hydra.sweeper.n_trials=200")
-    done = home.train(*command, STUDY, "hydra.sweeper.pruner=null")
+    done = home.train(*command, STUDY, "hydra.sweeper.pruner=null", "hydra.sweeper.again=null")
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(home.folder / "mlflow.db")) as database:
         query = "select count(*) from tags join runs using (run_uuid) where key = 'mlflow.parentRunId' and status = ?"
