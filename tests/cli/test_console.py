@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from champion.cli import console
 from champion.data import Dataset
@@ -50,3 +51,16 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str], small: 
     odd = replace(small, name="[red]houses[/red]")
     console.opening(odd.summary, small, small, told=True, model="random_forest", seed=1)
     assert "[red]houses[/red]: 200 rows, 3 columns to predict price, in dollars" in capsys.readouterr().out
+
+
+def test_long_addresses_are_links_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log has the address, to the letter; a terminal that is clicked on leads there, by a few words."""
+    address = "http://localhost:5000/#/compare-runs?runs=%5B%221%22%5D&experiments=%5B%221%22%5D"
+    console.line("compare", "its trials", link=address)
+    assert capsys.readouterr().out == f"compare   {address}\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "console", Console(force_terminal=True, highlight=False, soft_wrap=True))
+        console.line("compare", "its trials", link=address)
+    shown = capsys.readouterr().out
+    assert f";{address}" in shown
+    assert "its trials" in shown

@@ -40,10 +40,11 @@ SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def line(label: str, text: str, *, width: int = 10) -> None:
-    """Print one aligned line of facts."""
+def line(label: str, text: str, *, width: int = 10, link: str = "") -> None:
+    """Print one aligned line of facts; of a `link` its address, or on a terminal, which can be clicked on, a text."""
     console.print(f"[bold]{label:<{width}}[/bold]", end="")
-    console.print(text, markup=False)
+    shown = link if link and not console.is_terminal else text
+    console.print(shown, markup=False, style=f"link {link}" if link else None)
 
 
 def opening(data: "Summary", train: "Dataset", test: "Dataset", *, told: bool, model: str, seed: int) -> None:

@@ -136,8 +136,9 @@ def _tell(run: "Run", study: "Study", objective: str, dataset: Dataset, *, comma
         trials = pages.trials(study.study_name, f"{objective}_so_far", rising=known.sign > 0, like=run.id)
         if (shows := tracking.ui_command()) != pages.base():
             console.line("pages", shows)
-        console.line("compare", f"{pages.base()}/{compare}")
-        console.line("trials", f"{pages.base()}/{trials}")
+        console.line("sweep", f"{pages.base()}/{pages.run(run.id)}")
+        console.line("compare", "its trials, by parallel coordinates", link=f"{pages.base()}/{compare}")
+        console.line("trials", "the best first, with charts of their metrics", link=f"{pages.base()}/{trials}")
 
 
 def _baselines(study: "Study") -> list[Baseline]:
