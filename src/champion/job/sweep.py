@@ -3,11 +3,10 @@
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import copy_context
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -18,6 +17,7 @@ from champion.base.redaction import redact
 from champion.base.startup import importing
 from champion.job.settings import check_recipe
 from champion.job.study import ADVICE, BASELINES, CHOICE, NOT_RANKED, RUN, TREATMENTS
+from hydra_plugins.champion_sweeper import watching
 
 with importing():
     from champion import data, promotion, tracking
@@ -148,7 +148,7 @@ def _baselines(study: "Study") -> list[Baseline]:
 @contextmanager
 def _drawn(run: "Run", study: "Study", objective: str) -> Iterator[None]:
     """Draw the best value so far as a curve over the trials that end meanwhile, however they end."""
-    over, drawn = Event(), len(_ended(study))
+    drawn = len(_ended(study))
     better = max if evaluation.direction(objective) == "maximize" else min
 
     def draw() -> None:
@@ -163,20 +163,8 @@ def _drawn(run: "Run", study: "Study", objective: str) -> Iterator[None]:
         if points:
             run.draw(points)
 
-    def watch() -> None:
-        last = False
-        while not last:
-            last = over.wait(EVERY)
-            with suppress(Exception):  # of a storage that is gone: who runs the trials tells it
-                draw()
-
-    watcher = Thread(target=copy_context().run, args=(watch,), daemon=True)
-    watcher.start()
-    try:
+    with watching(draw, every=EVERY, unless=(Exception,)):  # of a storage that is gone: who runs the trials tells it
         yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _ended(study: "Study") -> list["FrozenTrial"]:

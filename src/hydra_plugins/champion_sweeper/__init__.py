@@ -1,8 +1,6 @@
 """An Optuna study behind Hydra's -m. A job may tell it how far it is; outside a sweep that does nothing."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.champion_sweeper._address import database
@@ -26,10 +24,9 @@ from hydra_plugins.champion_sweeper._forks import ForkServer, fork_server, is_se
 from hydra_plugins.champion_sweeper._idle import idle_cores
 from hydra_plugins.champion_sweeper._output import goes_on_unheard
 from hydra_plugins.champion_sweeper._stop import stops_on_sigterm
+from hydra_plugins.champion_sweeper._watch import watching
 
 if TYPE_CHECKING:
-    from optuna import Trial
-
     from hydra_plugins.champion_sweeper._halving import FoldHalvingPruner
 
 

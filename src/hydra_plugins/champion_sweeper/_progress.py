@@ -1,10 +1,9 @@
 """Decides what a person sees of trials while they run: live lines on a terminal, one line a trial in a log."""
 
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from statistics import fmean
 
 from optuna.trial import FrozenTrial, TrialState
@@ -17,6 +16,7 @@ from hydra_plugins.champion_sweeper._limits import Limits
 from hydra_plugins.champion_sweeper._parameter import chosen
 from hydra_plugins.champion_sweeper._store import LOST, REFUSALS, Store
 from hydra_plugins.champion_sweeper._study import REASON, TWIN
+from hydra_plugins.champion_sweeper._watch import watching
 
 EVERY = 0.5  # seconds between two looks at the study
 MOST = 8  # trials that run and have a line of their own
@@ -28,23 +28,8 @@ def progress(store: Store, limits: Limits, *, word: str = "trial") -> Iterator[N
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)  # trials redirect what comes after it
     before = {trial.number for trial in store.trials() if trial.state.is_finished()}
     view = _Live(console, store, limits, before, word) if console.is_terminal else _Log(console, before, word)
-    over = threading.Event()
-
-    def watch() -> None:
-        last = False
-        while not last:
-            last = over.wait(EVERY)
-            with suppress(*REFUSALS):  # who runs the trials tells it
-                view.look(store.trials())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    with view:
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watcher.join()
+    with view, watching(lambda: view.look(store.trials()), every=EVERY, unless=REFUSALS):  # who runs them tells it
+        yield
 
 
 class _Log(nullcontext[None]):
